@@ -1,0 +1,62 @@
+# Two commands do everything: `make demo` starts it, `make test` checks it. Both set up what they need.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+UV     := $(or $(shell command -v uv),.uv/bin/uv)
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+
+.PHONY: help setup demo test check ui lock bench docs clean
+
+help:
+	@echo "make demo    run the main job on a simulated world: no keys, no internet after set-up"
+	@echo "make test    run all tests"
+	@echo "make ui      Dagster UI on http://127.0.0.1:3000"
+	@echo "make check   format, lint, types"
+	@echo "make bench   benchmarks, written to docs/BENCHMARKS.md"
+	@echo "make docs    regenerate docs/SOURCES.md and .env.example"
+	@echo "make lock    renew requirements.lock from pyproject.toml"
+	@echo "make setup   only set up .venv; then .venv/bin/tallyrank works"
+
+setup: $(STAMP)
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(STAMP): requirements.lock pyproject.toml | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tallyrank needs Python 3.11 or newer: make PYTHON=python3.12 setup"; exit 1; }
+	@echo "Setting up $(VENV) from requirements.lock ..."
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(UV) pip install --quiet --no-deps --no-build-isolation --offline --python $(BIN)/python --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/tallyrank demo
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+ui: setup
+	@$(BIN)/tallyrank ui
+
+lock: | $(UV)
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+		--no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
+
+bench: setup
+	$(BIN)/python tests/benchmarks/bench_association.py
+
+docs: setup
+	$(BIN)/python -m pipelines.docs
+
+clean:
+	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis data/demo
