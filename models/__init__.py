@@ -1,0 +1,1 @@
+"""What we learn: pure functions over numpy arrays, one model per file."""
