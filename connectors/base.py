@@ -1,0 +1,276 @@
+"""What a connector is: settings, streams, verbs, quota and terms, and how the files of connectors are found.
+
+A connector file defines one module-level `CONNECTOR`. Each of its streams has a *fetch* (network, no thinking) that
+yields `Raw` rows and a *parse* (thinking, no network) that turns them into `Observation`s or `Ranking`s.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from itertools import islice
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connectors.errors import ConfigurationError, SourceError
+from connectors.records import Basis, Observation, Quality, Ranking, Raw, Status, Verb
+
+SIGNALS = ("rankings", "votes")
+
+
+class ConnectorSettings(BaseSettings):
+    """Settings of one connector, read from `TALLYRANK_<CONNECTOR>_<SETTING>` and from `.env`.
+
+    A `{day}` in `base_url` makes the host a time machine (the sandbox): it is replaced by the day asked about, and
+    the host may then be asked about any day.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    required: ClassVar[tuple[str, ...]] = ()
+
+    base_url: str
+    enabled: bool = Field(True, description="Set to false to leave this source out of runs.")
+    requests_per_second: float = Field(1.0, gt=0, description="Highest pace; the source's own headers may slow it.")
+    concurrency: int = Field(1, ge=1, le=64, description="Requests under way at once.")
+    retries: int = Field(4, ge=0, description="Tries after the first for transient failures.")
+    retry_wait_seconds: float = Field(1.0, ge=0, description="First wait between tries; doubles each time.")
+    timeout_seconds: float = Field(30.0, gt=0, description="Give a request up after this long.")
+    rediscover_days: int = Field(7, ge=1, description="Look for new posts about a page again after this many days.")
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the host can be asked how any day looked."""
+        return "{day}" in self.base_url
+
+    def url_for(self, day: date) -> str:
+        """The base address for a day, without a trailing slash."""
+        return self.base_url.replace("{day}", day.isoformat()).rstrip("/")
+
+    def missing(self) -> tuple[str, ...]:
+        """Environment variables that must be set before this source can be read."""
+        prefix = self.model_config.get("env_prefix", "")
+        return tuple(f"{prefix}{name}".upper() for name in self.required if not _secret(getattr(self, name)))
+
+
+def _secret(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+@dataclass(frozen=True, slots=True)
+class VerbMeaning:
+    """What a verb is on one platform: the native field, its meaning in words, and how far it can be trusted."""
+
+    native: str
+    meaning: str
+    quality: Quality = Quality.EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A known post: its id on the platform and the page it links to."""
+
+    object_id: str
+    url: str
+    published_at: datetime | None = None
+
+
+class Meter:
+    """Counts the requests made; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._lock = threading.Lock()
+
+    def count(self) -> None:
+        """One more request has been sent."""
+        with self._lock:
+            self.requests += 1
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question to a stream: the day, the moment readings are stamped with, and the pages or posts concerned."""
+
+    settings: Any
+    day: date
+    observed_at: datetime
+    urls: Sequence[str] = ()
+    posts: Sequence[Post] = ()
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def base_url(self) -> str:
+        """The base address for this day."""
+        return str(self.settings.url_for(self.day))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One way of reading a source. `asks` says what it is asked about; `keeps_past` that any day may be asked.
+
+    `requests_per_1000` is the documented minimum of requests for 1,000 subjects (None where it depends on the data);
+    `budget` names the setting that caps the subjects of one day. `basis` and `verbs` are given where they differ from
+    the connector's.
+    """
+
+    name: str
+    title: str
+    asks: Literal["urls", "posts", "account"]
+    fetch: Callable[[Ask], Iterator[Raw]]
+    parse: Callable[[Sequence[Raw]], Iterator[Any]]
+    batch: int = 1
+    requests_per_1000: float | None = None
+    keeps_past: bool = False
+    budget: str | None = None
+    basis: Basis | None = None
+    verbs: tuple[Verb, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Connector:
+    """One platform or source, described well enough that assets, checks, docs and tests follow from it."""
+
+    name: str
+    title: str
+    signal: Literal["votes", "rankings"]
+    settings: type[ConnectorSettings]
+    streams: tuple[Stream, ...]
+    quota: str
+    terms: str
+    keys_from: str
+    verbs: Mapping[Verb, VerbMeaning] = field(default_factory=dict)
+    basis: Basis = Basis.PAGE
+    retention_days: int | None = None
+
+    def configured(self) -> ConnectorSettings:
+        """Settings from the environment; raises ConfigurationError in words when one of them is malformed."""
+        try:
+            return self.settings()  # type: ignore[call-arg]
+        except ValueError as error:
+            raise ConfigurationError(self.name, f"a setting is malformed: {_plain(error)}") from None
+
+    def ready(self) -> ConnectorSettings:
+        """Settings that are complete; raises ConfigurationError naming what is missing and where to get it."""
+        settings = self.configured()
+        if missing := settings.missing():
+            raise ConfigurationError(self.name, f"set {' and '.join(missing)}. {self.keys_from}")
+        return settings
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name."""
+        return next(s for s in self.streams if s.name == name)
+
+
+def _plain(error: ValueError) -> str:
+    """Pydantic's complaint in one line, without the value (it may be a secret)."""
+    if not isinstance(error, ValidationError):
+        return "see the settings of the source"
+    problems = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
+
+
+def discover() -> dict[str, Connector]:
+    """Every connector, by name: one per module of `connectors.rankings` and `connectors.votes`."""
+    found: dict[str, Connector] = {}
+    for signal in SIGNALS:
+        package = importlib.import_module(f"connectors.{signal}")
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
+            connector = importlib.import_module(f"{package.__name__}.{info.name}").CONNECTOR
+            found[connector.name] = connector
+    return found
+
+
+T = TypeVar("T", str, Post)
+
+
+def ask_in_batches(
+    ask: Ask, subjects: Sequence[T], size: int, answer: Callable[[list[T]], Iterable[Raw]]
+) -> Iterator[Raw]:
+    """Ask about all subjects, `size` at a time and up to the allowed number at once, keeping their order.
+
+    A batch that fails becomes one failed row per subject and the rest goes on; after a fatal error (no permission,
+    quota gone) the remaining subjects fail with the same words and no request is made.
+    """
+    fatal: list[SourceError] = []
+
+    def attempt(batch: list[T]) -> list[Raw]:
+        if fatal:
+            return [failed(ask, s, fatal[0]) for s in batch]
+        try:
+            return list(answer(batch))
+        except SourceError as error:
+            if error.is_fatal:
+                fatal.append(error)
+            return [failed(ask, s, error) for s in batch]
+
+    with ThreadPoolExecutor(ask.settings.concurrency) as pool:
+        for rows in pool.map(attempt, batches(subjects, size)):
+            yield from rows
+
+
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Consecutive groups of at most `size` items."""
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
+
+
+def failed(ask: Ask, subject: str | Post, error: SourceError) -> Raw:
+    """The row that says: we could not read this, and why."""
+    words = f"{type(error).__name__}: {error.message}"
+    if isinstance(subject, Post):
+        return Raw(subject.object_id, ask.observed_at, Status.FAILED, subject.url, error=words)
+    return Raw(subject, ask.observed_at, Status.FAILED, subject, error=words)
+
+
+def parse_all(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> list[Observation | Ranking]:
+    """Parse a day's rows; a failed row becomes one failed observation per verb, so that its absence is explained."""
+    good = [r for r in rows if r.status is not Status.FAILED]
+    parsed = list(stream.parse(good))
+    if connector.signal == "votes":
+        parsed += [o for r in rows if r.status is Status.FAILED for o in _failures(connector, stream, r)]
+    return parsed
+
+
+def _failures(connector: Connector, stream: Stream, row: Raw) -> Iterator[Observation]:
+    object_id = row.subject if stream.asks == "posts" else None
+    for verb in stream.verbs or tuple(connector.verbs):
+        meaning = connector.verbs[verb]
+        yield Observation(
+            connector.name, verb, row.url, row.observed_at, None, Status.FAILED, meaning.quality,
+            stream.basis or connector.basis, object_id, None, meaning.native,
+        )  # fmt: skip
+
+
+def reading(connector: Connector, verb: Verb, row: Raw, value: Any, *, absent: Status, **more: Any) -> Observation:
+    """One observation from a value as received: a whole number (also as text) is observed; None or rubbish is not.
+
+    `absent` is what a missing value means on this platform for this verb; `more` overrides any other field.
+    """
+    meaning = connector.verbs[verb]
+    count = whole(value)
+    return replace(
+        Observation(
+            connector.name, verb, row.url, row.observed_at, count,
+            absent if count is None else Status.OBSERVED, meaning.quality, connector.basis, None, None, meaning.native,
+        ),
+        **more,
+    )  # fmt: skip
+
+
+def whole(value: Any) -> int | None:
+    """A whole number from an int, an integral float or digits as text; None for everything else, bool included."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        return int(value) if value.strip().lstrip("-").isdigit() and value.strip().isascii() else None
+    return value if isinstance(value, int) else None

@@ -1,0 +1,1 @@
+"""One file per source of search rankings. A new file here is a new source; no list is edited."""

@@ -1,0 +1,145 @@
+"""Twin of the Graph API as Instagram serves it: one account's media, media by id, and insights of a medium.
+
+The media are the world's pins under other ids. The caption of most holds the page's address. Owners of shy media hide
+likes and views; one medium in ten is a story, whose insights have few metrics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.sandbox.facebook import MOST_IN_BATCH, Body, Refusal, chosen, graph, paged
+from connectors.sandbox.stage import Twin, moment_of, stage_of
+from connectors.sandbox.world import World, WorldPost
+
+USER_ID = "17841400000000001"
+STORY_METRICS = frozenset({"views", "shares", "reach", "replies"})
+POST_METRICS = frozenset({"views", "reach", "likes", "comments", "shares", "saved", "total_interactions"})
+LATE = "reach"  # a metric that is still missing
+
+
+def media_id(post: WorldPost) -> str:
+    """The id of a medium."""
+    return "179" + post.object_id[-14:]
+
+
+def counts_of(post: WorldPost, votes: int) -> dict[str, int]:
+    """Counters of a medium, by metric."""
+    counts = {"likes": 9 * votes, "comments": votes // 2, "shares": votes // 3, "saved": votes, "views": 140 * votes}
+    return counts | {"reach": 90 * votes, "replies": 0, "total_interactions": 10 * votes}
+
+
+def caption_of(post: WorldPost) -> str:
+    """The caption: with the page's address, except on media without a link."""
+    return "Seen by Somebody Invented." if has_no_link(post) else f"Somebody Invented found this: {post.url}, lovely!"
+
+
+def has_no_link(post: WorldPost) -> bool:
+    """One medium in ten speaks of no page."""
+    return post.object_id[-1] == "3"
+
+
+def kind_of(post: WorldPost) -> str:
+    """The kind of a medium."""
+    return {"6": "STORY", "9": "REELS"}.get(post.object_id[-1], "FEED")
+
+
+@lru_cache(maxsize=8)
+def _media(world: World) -> dict[str, WorldPost]:
+    """Media by id, newest first."""
+    return {media_id(post): post for post in reversed(world.posts("pinterest"))}
+
+
+def media_node(request: Request, post: WorldPost, fields: str) -> Body | None:
+    """A medium, None when there is none at this moment."""
+    if not post.exists_at(moment_of(request)):
+        return None
+    counts = counts_of(post, post.votes_at(moment_of(request)))
+    known: dict[str, Callable[[], Any]] = {
+        "id": lambda: media_id(post),
+        "caption": lambda: caption_of(post),
+        "username": lambda: "somebody.invented",
+        "owner": lambda: {"id": USER_ID},
+        "permalink": lambda: f"https://www.instagram.com/p/{post.object_id[-9:]}/",
+        "media_type": lambda: "VIDEO" if kind_of(post) == "REELS" else "IMAGE",
+        "media_product_type": lambda: kind_of(post),
+        "timestamp": lambda: f"{post.published_at:%Y-%m-%dT%H:%M:%S+0000}",
+        "like_count": lambda: None if post.is_shy else counts["likes"],
+        "comments_count": lambda: counts["comments"],
+        "shares_count": lambda: counts["shares"],
+        "saved_count": lambda: counts["saved"],
+        "reposts_count": lambda: 0,
+        "view_count": lambda: None if post.is_shy else counts["views"],
+    }
+    return chosen(fields, known, "IGMedia")
+
+
+def insights(post: WorldPost, votes: int, metrics: list[str]) -> Body:
+    """Insights of a medium: one unsupported metric fails all; likes come as `total_value`, late ones not at all."""
+    supported = STORY_METRICS if kind_of(post) == "STORY" else POST_METRICS
+    if wrong := [m for m in metrics if m not in supported]:
+        raise Refusal(100, f"(#100) The {wrong[0]} metric is not supported for this media product type.")
+    if kind_of(post) == "STORY" and votes < 1:
+        raise Refusal(10, "(#10) Not enough viewers for the media to show insights")
+    return {"data": [_metric(post, name, counts_of(post, votes)[name]) for name in metrics if name != LATE]}
+
+
+def _metric(post: WorldPost, name: str, count: int) -> Body:
+    value: Body = {"total_value": {"value": count}} if name == "likes" else {"values": [{"value": count}]}
+    return {"name": name, "period": "lifetime", **value, "id": f"{media_id(post)}/insights/{name}/lifetime"}
+
+
+def _root_answer(request: Request, _token: str, params: dict[str, str]) -> Body:
+    ids = params.get("ids", "").split(",")
+    if len(ids) > MOST_IN_BATCH:
+        raise Refusal(100, f"(#100) Too many IDs. Maximum: {MOST_IN_BATCH}")
+    if strange := [i for i in ids if not re.fullmatch(r"\d+", i)]:
+        raise Refusal(803, f"(#803) Some of the aliases you requested do not exist: {','.join(strange)}")
+    media, fields = _media(stage_of(request).world), params.get("fields", "")
+    found = {i: media_node(request, media[i], fields) for i in ids if i in media}
+    return {i: body for i, body in found.items() if body is not None}
+
+
+def _media_answer(request: Request, _token: str, params: dict[str, str]) -> Body:
+    if request.path_params["user"] != USER_ID:
+        raise Refusal(100, "Unsupported get request. Object does not exist, or permissions are missing.", 33)
+    past = [p for p in _media(stage_of(request).world).values() if p.published_at <= moment_of(request)]
+    return paged(request, params, past, lambda post: media_node(request, post, params.get("fields", "")))
+
+
+def _insights_answer(request: Request, _token: str, params: dict[str, str]) -> Body:
+    post = _media(stage_of(request).world).get(request.path_params["medium"])
+    if post is None or not post.exists_at(moment_of(request)):
+        raise Refusal(100, "Unsupported get request. Object does not exist, or permissions are missing.", 33)
+    return insights(post, post.votes_at(moment_of(request)), params.get("metric", "").split(","))
+
+
+async def _root(request: Request) -> Response:
+    return await graph(request, "instagram", _root_answer)
+
+
+async def _user_media(request: Request) -> Response:
+    return await graph(request, "instagram", _media_answer)
+
+
+async def _insights(request: Request) -> Response:
+    return await graph(request, "instagram", _insights_answer)
+
+
+TWIN = Twin(
+    "instagram",
+    [
+        Route("/{version}", _root),
+        Route("/{version}/", _root),
+        Route("/{version}/{user}/media", _user_media),
+        Route("/{version}/{medium}/insights", _insights),
+    ],
+    keys={"user_id": USER_ID},
+)

@@ -1,0 +1,317 @@
+"""Facebook: what it counts for any web page, and the counters of posts of our own Pages. Graph API v26.0.
+
+- by_url: the Batch API, `POST /` with a form field `batch` of at most 50 items
+  `{"method": "GET", "relative_url": "?id=<page>&fields=engagement,og_object{engagement}"}`. The answer is a list in the
+  same order: `{"code", "body"}` with `body` a JSON text, or null for an item that took too long; those, and items that
+  failed for a moment, are asked once more. Each item counts as one call towards Facebook's quota.
+- by_page: `/{page-id}/published_posts` for each Page in `pages`; nothing is asked when none is set. The page a post
+  links to is its first attachment that leads away from Facebook; a post without one has no url.
+- by_post: `GET /?ids=…`, 50 posts per request, the same counters.
+
+Page totals (basis page) and posts (basis post) are told apart by their basis and never added.
+
+Verbs of a page: share is `share_count`, like is `reaction_count` (all reactions), comment is `comment_count`. Facebook
+calls these values intentionally imprecise, so they are fuzzed. `comment_plugin_count` (comments in the page's own
+Facebook box) is kept in the raw row and not counted. Verbs of a post: `shares.count`, `reactions.summary.total_count`,
+`comments.summary.total_count`; exact.
+
+What a missing number means:
+- Only `id` comes back: Facebook has never seen the page, so not_found.
+- "Privacy zeros": all counters 0 while `og_object.engagement.count` (shares, reactions and comments in one) is above 0.
+  Facebook zeroes the split for many apps; the verbs are hidden, and the sum cannot be split. All 0 without that sum
+  cannot be told from it: a 0 of quality default_zero.
+- `url_mode`: auto asks for both; engagement only for the split; og_object only for the sum, and every verb is hidden.
+- A post without `shares` has none, as far as known: 0 of quality default_zero, if both other counters came.
+- Any other counter that is gone is failed.
+
+Quota: 10 questions per web page, app and hour (then an error, taken to be 613); an app may ask about 200 calls an hour
+per daily user. Page tokens have an allowance of their own. `limit(0)` with `summary` counts without naming anybody.
+Retention: as long as the purpose needs it.
+
+UNVERIFIED: whether the split is still zeroed for new apps on v26; that absent `shares` means 0; that a page's address
+variants share one number through `og:url`; that about 600 posts per year is all an edge returns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
+from connectors.errors import BadAnswer, Gone, QuotaExhausted, RateLimited, SourceError, Unavailable
+from connectors.graph import (
+    MOST_IDS,
+    GraphSettings,
+    Item,
+    account_rows,
+    by_ids,
+    connect,
+    dig,
+    graph_error,
+    items,
+    moment,
+    plain,
+    stopping,
+)
+from connectors.http import Answer, Http
+from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
+from connectors.urls import registrable_domain
+
+NAME = "facebook"
+BATCH = 50
+PAGE_SIZE = 100
+COUNTERS = ("share_count", "reaction_count", "comment_count", "comment_plugin_count")
+URL_FIELDS = {
+    "auto": "engagement,og_object{engagement}",
+    "engagement": "engagement",
+    "og_object": "og_object{engagement}",
+}
+POST_FIELDS = "id,created_time,shares,reactions.limit(0).summary(total_count),comments.limit(0).summary(true)"
+POST_NATIVES = {
+    Verb.SHARE: "shares.count",
+    Verb.LIKE: "reactions.summary.total_count",
+    Verb.COMMENT: "comments.summary.total_count",
+}
+
+
+class Settings(GraphSettings):
+    """Settings of Facebook: a token, or an app's id and secret."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLYRANK_FACEBOOK_")
+
+    app_id: str | None = Field(None, description="App id; with the app secret it stands in for a token.")
+    app_secret: SecretStr | None = Field(None, description="App secret: proves each request, and signs in with app_id.")
+    pages: str = Field("", description="Ids of our own Pages, with commas between them; their posts are read.")
+    url_mode: Literal["auto", "engagement", "og_object"] = Field(
+        "auto", description="What to ask about a web page: the split counters, their sum, or both (auto)."
+    )
+
+    @property
+    def access_token(self) -> str:
+        """The token given, or the app's own."""
+        secret = plain(self.app_secret)
+        return plain(self.token) or (f"{self.app_id}|{secret}" if self.app_id and secret else "")
+
+    @property
+    def page_ids(self) -> list[str]:
+        """The Pages as a list, each once."""
+        return list(dict.fromkeys(page.strip() for page in self.pages.split(",") if page.strip()))
+
+    def missing(self) -> tuple[str, ...]:
+        """Nothing when there is a token or what an app's token is made of."""
+        return () if self.access_token else super().missing()
+
+
+def fetch_by_url(ask: Ask) -> Iterator[Raw]:
+    """Facebook's own totals for web pages, 50 per request."""
+    spent: list[SourceError] = []
+    with connect(NAME, ask) as http:
+        yield from ask_in_batches(ask, ask.urls, BATCH, partial(_ask_urls, ask, http, spent))
+
+
+def _ask_urls(ask: Ask, http: Http, spent: list[SourceError], urls: Sequence[str]) -> list[Raw]:
+    if spent:
+        raise QuotaExhausted(NAME, spent[0].message)
+    fields = URL_FIELDS[ask.settings.url_mode]
+    answers = _batch(http, urls, fields)
+    again = [i for i, answer in enumerate(answers) if isinstance(answer, Unavailable)]
+    if again:
+        for i, answer in zip(again, _batch(http, [urls[i] for i in again], fields), strict=True):
+            answers[i] = answer
+    # Items without a wait of their own were refused for the whole app: what was answered is kept, no more is asked.
+    spent.extend(a for a in answers if isinstance(a, RateLimited) and a.retry_after is None)
+    return [_url_row(ask, url, answer) for url, answer in zip(urls, answers, strict=True)]
+
+
+def _batch(http: Http, urls: Sequence[str], fields: str) -> list[Item | SourceError]:
+    """One item per page: what Facebook knows, or why it does not say."""
+    asked = [{"method": "GET", "relative_url": "?" + urlencode({"id": url, "fields": fields})} for url in urls]
+    with stopping():
+        answers = http.post("/", data={"batch": json.dumps(asked), "include_headers": "false"}).json()
+    if not isinstance(answers, list) or len(answers) != len(urls):
+        raise BadAnswer(NAME, "the answer to a batch is no list with one item per page")
+    return [_item(answer) for answer in answers]
+
+
+def _item(answer: Any) -> Item | SourceError:
+    if answer is None:
+        return Unavailable(NAME, "Facebook took too long over this page, twice")
+    code, body = whole(dig(answer, "code")), dig(answer, "body")
+    if code is None or not isinstance(body, str):
+        return BadAnswer(NAME, "an item of a batch has no `code` or no `body`")
+    inner = Answer(NAME, code, {}, body)
+    if error := graph_error(inner):
+        return error
+    try:
+        found = inner.json()
+    except BadAnswer as error:
+        return error
+    return found if isinstance(found, dict) else BadAnswer(NAME, "the answer about a page is no object")
+
+
+def _url_row(ask: Ask, url: str, answer: Item | SourceError) -> Raw:
+    if isinstance(answer, Gone):
+        return Raw(url, ask.observed_at, Status.NOT_FOUND, url)
+    if isinstance(answer, SourceError):
+        if answer.is_fatal:
+            raise answer
+        return failed(ask, url, answer)
+    return Raw(url, ask.observed_at, url=url, payload=project_url(answer))
+
+
+def project_url(body: Item) -> Item:
+    """What parsing reads of the answer about a web page; `unread` names fields that nobody asked for."""
+    kept: Item = {}
+    if "engagement" in body:
+        counts = body["engagement"]
+        kept["engagement"] = {n: counts[n] for n in COUNTERS if n in counts} if isinstance(counts, dict) else None
+    if "og_object" in body:
+        kept["og_object"] = {"engagement": {"count": dig(body["og_object"], "engagement", "count")}}
+    unread = sorted(set(body) - {"id", "engagement", "og_object"})
+    return kept | ({"unread": unread} if unread else {})
+
+
+def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
+    """Three readings per web page."""
+    for row in rows:
+        counts, absent, quality = _page_counts(row.payload)
+        for verb, meaning in CONNECTOR.verbs.items():
+            yield reading(CONNECTOR, verb, row, counts.get(meaning.native), absent=absent, quality=quality)
+
+
+def _page_counts(payload: Any) -> tuple[Mapping[str, Any], Status, Quality]:
+    """The counters, what it means that one is missing, and how far they can be trusted."""
+    counts, total = dig(payload, "engagement"), whole(dig(payload, "og_object", "engagement", "count"))
+    if isinstance(counts, dict):
+        is_zero = all(whole(counts.get(meaning.native)) == 0 for meaning in CONNECTOR.verbs.values())
+        if is_zero and total:
+            return {}, Status.HIDDEN, Quality.FUZZED
+        return counts, Status.FAILED, Quality.DEFAULT_ZERO if is_zero and total is None else Quality.FUZZED
+    if dig(payload, "unread"):
+        return {}, Status.FAILED, Quality.FUZZED
+    return {}, Status.HIDDEN if payload else Status.NOT_FOUND, Quality.FUZZED
+
+
+def fetch_by_page(ask: Ask) -> Iterator[Raw]:
+    """The posts of our own Pages."""
+    if not ask.settings.page_ids:
+        return
+    with connect(NAME, ask) as http:
+        yield from account_rows(ask, ask.settings.page_ids, partial(_posts_of, ask, http))
+
+
+def _posts_of(ask: Ask, http: Http, page: str) -> Iterator[Raw]:
+    fields = {"fields": f"{POST_FIELDS},attachments{{unshimmed_url,url}}"}
+    for item in items(http, f"/{page}/published_posts", fields, PAGE_SIZE):
+        if not isinstance(item.get("id"), str):
+            raise BadAnswer(NAME, "a post has no `id`")
+        yield Raw(item["id"], ask.observed_at, url=link_of(item), payload=project_post(item))
+
+
+def link_of(item: Item) -> str | None:
+    """The first address attached to a post that leads away from Facebook."""
+    attached = dig(item, "attachments", "data")
+    found = [dig(a, "unshimmed_url") or dig(a, "url") for a in (attached if isinstance(attached, list) else [])]
+    return next((u for u in found if isinstance(u, str) and registrable_domain(u) not in (None, "facebook.com")), None)
+
+
+def project_post(item: Item) -> Item:
+    """What parsing reads of a post: when it was published, counters that came, and names of those that did not."""
+    kept: Item = {"created_time": item.get("created_time"), "lacks": []}
+    for verb, native in POST_NATIVES.items():
+        name, *inner = native.split(".")
+        if name in item:
+            kept[verb.value] = dig(item[name], *inner)
+        else:
+            kept["lacks"].append(verb.value)
+    return kept
+
+
+def fetch_by_post(ask: Ask) -> Iterator[Raw]:
+    """The counters of known posts, 50 per request."""
+    with connect(NAME, ask) as http:
+        yield from ask_in_batches(ask, ask.posts, MOST_IDS, partial(_refresh, ask, http))
+
+
+def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
+    found = by_ids(http, [post.object_id for post in posts], POST_FIELDS)
+    for post in posts:
+        item = found.get(post.object_id)
+        known = {"published_at": post.published_at.isoformat() if post.published_at else None}
+        status = Status.NOT_FOUND if item is None else Status.OBSERVED
+        yield Raw(post.object_id, ask.observed_at, status, post.url, project_post(item or {}) | known)
+
+
+def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
+    """Three readings per post."""
+    for row in rows:
+        payload = row.payload if isinstance(row.payload, dict) else {}
+        absent = Status.NOT_FOUND if row.status is Status.NOT_FOUND else Status.FAILED
+        is_unshared = payload.get("lacks") == ["share"]
+        for verb, native in POST_NATIVES.items():
+            is_default = verb is Verb.SHARE and is_unshared
+            yield reading(
+                CONNECTOR, verb, row, 0 if is_default else payload.get(verb.value), absent=absent, native=native,
+                quality=Quality.DEFAULT_ZERO if is_default else Quality.EXACT, basis=Basis.POST, object_id=row.subject,
+                published_at=moment(payload.get("created_time")) or moment(payload.get("published_at")),
+            )  # fmt: skip
+
+
+CONNECTOR = Connector(
+    name=NAME,
+    title="Facebook",
+    signal="votes",
+    settings=Settings,
+    streams=(
+        Stream(
+            name="by_url",
+            title="Facebook's own totals for web pages",
+            asks="urls",
+            fetch=fetch_by_url,
+            parse=parse_by_url,
+            batch=BATCH,
+            requests_per_1000=20,
+        ),
+        Stream(
+            name="by_page",
+            title="Posts of our own Pages",
+            asks="account",
+            fetch=fetch_by_page,
+            parse=parse_posts,
+            basis=Basis.POST,
+            batch=PAGE_SIZE,
+        ),
+        Stream(
+            name="by_post",
+            title="Counters of known posts",
+            asks="posts",
+            fetch=fetch_by_post,
+            parse=parse_posts,
+            basis=Basis.POST,
+            batch=MOST_IDS,
+            requests_per_1000=20,
+        ),
+    ),
+    quota="About 200 calls an hour per daily user of the app, each page of a batch being one; 10 per page and hour.",
+    terms="Meta Platform Terms: keep no longer than the purpose needs, delete on request. Nobody's name is asked for.",
+    keys_from="Create an app at developers.facebook.com; its id and secret are enough for web pages, posts need the "
+    "token of the Page with pages_read_engagement.",
+    verbs={
+        Verb.SHARE: VerbMeaning(
+            "share_count", "Times the page was shared on Facebook, imprecise by intent.", Quality.FUZZED
+        ),
+        Verb.LIKE: VerbMeaning(
+            "reaction_count", "Reactions of every kind to shares of the page, imprecise by intent.", Quality.FUZZED
+        ),
+        Verb.COMMENT: VerbMeaning(
+            "comment_count", "Comments on shares of the page, imprecise by intent.", Quality.FUZZED
+        ),
+    },
+    basis=Basis.PAGE,
+)

@@ -1,0 +1,228 @@
+"""Instagram against its twin: media of the account, media by id, insights where a counter is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from connectors import graph
+from connectors.base import Ask, Post, Stream, parse_all
+from connectors.records import Basis, Observation, Raw, Status, Verb, raw_table
+from connectors.sandbox import instagram as twin
+from connectors.sandbox.server import running
+from connectors.sandbox.world import World, WorldPost
+from connectors.votes.instagram import CONNECTOR, NAME, Settings, page_of, project_insights, project_media
+
+MEDIA, BY_POST = CONNECTOR.stream("media"), CONNECTOR.stream("by_post")
+AT = datetime(2026, 10, 14, 12, tzinfo=UTC)
+DAY = AT.date()
+METRICS = {Verb.LIKE: "likes", Verb.COMMENT: "comments", Verb.SHARE: "shares", Verb.SAVE: "saved", Verb.VIEW: "views"}
+Question = Callable[..., Ask]
+
+
+@pytest.fixture
+def question(ask: Question) -> Question:
+    """A question with the account's token and id."""
+    return lambda **more: ask(CONNECTOR, **{"token": "tok-1g", "user_id": twin.USER_ID} | more)
+
+
+def told(stream: Stream, question: Ask) -> list[Observation]:
+    """Fetch and parse."""
+    return [o for o in parse_all(CONNECTOR, stream, list(stream.fetch(question))) if isinstance(o, Observation)]
+
+
+def media_at(world: World) -> dict[str, WorldPost]:
+    """What the account shows, by id."""
+    return {twin.media_id(p): p for p in world.posts("pinterest") if p.exists_at(AT)}
+
+
+def is_withheld(post: WorldPost, verb: Verb) -> bool:
+    """Whether the owner hides a counter."""
+    return post.is_shy and verb in (Verb.LIKE, Verb.VIEW)
+
+
+def test_media_are_the_worlds(question: Question, world: World) -> None:
+    """Every medium with five counters; those its owner hides are hidden and never 0."""
+    found, truth = told(MEDIA, question()), media_at(world)
+    assert {o.object_id for o in found} == set(truth)
+    for o in found:
+        post = truth[str(o.object_id)]
+        expected = None if is_withheld(post, o.verb) else twin.counts_of(post, post.votes_at(AT))[METRICS[o.verb]]
+        assert (o.count, o.status) == (expected, Status.HIDDEN if expected is None else Status.OBSERVED)
+        assert (o.basis, o.published_at) == (Basis.POST, post.published_at)
+    assert {o.status for o in found} == {Status.OBSERVED, Status.HIDDEN}
+
+
+def test_the_page_is_the_first_link_of_the_caption(question: Question, world: World) -> None:
+    """A medium speaks of the page its caption names; without one it stands for its own permalink."""
+    for row in MEDIA.fetch(question()):
+        post = media_at(world)[row.subject]
+        permalink = f"https://www.instagram.com/p/{post.object_id[-9:]}/"
+        assert row.url == (permalink if twin.has_no_link(post) else post.url)
+
+
+@pytest.mark.parametrize(
+    ("item", "page"),
+    [
+        ({"caption": "a https://a.example/x, b https://b.example/", "permalink": "p"}, "https://a.example/x"),
+        ({"caption": "no link", "permalink": "https://www.instagram.com/p/A/"}, "https://www.instagram.com/p/A/"),
+        ({"permalink": "https://www.instagram.com/p/A/"}, "https://www.instagram.com/p/A/"),
+        ({"caption": None, "permalink": None}, None),
+        ({}, None),
+    ],
+)
+def test_pages_of_hand_written_media(item: dict[str, Any], page: str | None) -> None:
+    """The caption first, then the permalink, then nothing."""
+    assert page_of(item) == page
+
+
+def test_captions_and_names_are_dropped(question: Question, world: World) -> None:
+    """What people wrote and who they are reaches no row."""
+    asked = question(posts=[Post(i, p.url) for i, p in media_at(world).items()])
+    url = f"{asked.base_url}/v26.0/{twin.USER_ID}/media"
+    assert "nvented" in httpx.get(url, params={"fields": "caption,username", "access_token": "tok-1g"}).text
+    kept = str(raw_table([*MEDIA.fetch(asked), *BY_POST.fetch(asked)]).to_pydict())
+    assert "nvented" not in kept
+    assert "tok-1g" not in kept
+
+
+@settings(max_examples=15, deadline=None)
+@given(limit=st.integers(1, 100))
+def test_paging_loses_and_repeats_nothing(limit: int, world: World, _sandbox: Any) -> None:
+    """Whatever the page size, every medium comes exactly once, newest first."""
+    known: dict[str, Any] = {"token": "tok-1g", "user_id": twin.USER_ID, "requests_per_second": 1e6}
+    made = Settings(_env_file=None, base_url=f"{_sandbox[0]}/{{day}}/instagram", **known)
+    with graph.connect(NAME, Ask(made, DAY, AT)) as http:
+        found = [i["id"] for i in graph.items(http, f"/{twin.USER_ID}/media", {"fields": "id"}, limit)]
+    assert found == list(reversed(media_at(world)))
+
+
+def test_known_media_are_refreshed_fifty_at_a_time(question: Question, world: World) -> None:
+    """Counters by id equal those of the list; the page is the one remembered; unknown media are not found."""
+    posts = [Post(i, "https://known.example/") for i in media_at(world)][:49]
+    asked = question(posts=[*posts, Post("17900000000000000", "https://gone.example/", AT)])
+    found = told(BY_POST, asked)
+    assert asked.meter.requests == 1
+    listed = {(o.object_id, o.verb): o.count for o in told(MEDIA, question())}
+    assert all(o.count == listed[o.object_id, o.verb] for o in found if o.status is not Status.NOT_FOUND)
+    gone = [o for o in found if o.status is Status.NOT_FOUND]
+    assert {(o.object_id, o.url, o.published_at) for o in gone} == {("17900000000000000", "https://gone.example/", AT)}
+    assert len(gone) == 5
+    assert {o.url for o in found} == {"https://known.example/", "https://gone.example/"}
+
+
+def test_insights_fill_what_is_missing(question: Question, world: World) -> None:
+    """Asked for, they give hidden counters of our own media, one request per medium that lacks one, marked as such."""
+    plain, asked = question(), question(insights=True)
+    before, found = told(MEDIA, plain), told(MEDIA, asked)
+    truth = media_at(world)
+    filled = [o for o, old in zip(found, before, strict=True) if old.status is Status.HIDDEN and o.count is not None]
+    assert filled
+    for o in filled:
+        post = truth[str(o.object_id)]
+        assert o.count == twin.counts_of(post, post.votes_at(AT))[METRICS[o.verb]]
+        assert o.native == f"insights.{METRICS[o.verb]}"
+    assert asked.meter.requests - plain.meter.requests == len([p for p in truth.values() if p.is_shy])
+    others = [(o, old) for o, old in zip(found, before, strict=True) if old.status is Status.OBSERVED]
+    assert all(o == old for o, old in others)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "found"),
+    [
+        (400, {"code": 10, "message": "Not enough viewers"}, Status.HIDDEN),
+        (400, {"code": 100, "message": "The metric is not supported for this media product type."}, Status.HIDDEN),
+        (400, {"code": 190, "error_subcode": 463, "message": "expired"}, Status.FAILED),
+    ],
+)
+def test_insights_that_are_refused(question: Question, status: int, error: dict[str, Any], found: Status) -> None:
+    """Too few viewers or an unsupported metric leave a counter hidden; a refused token is a failure."""
+    asked: list[str] = []
+
+    async def media(_request: Request) -> JSONResponse:
+        return JSONResponse({"data": [{"id": "1", "media_product_type": "STORY", "saved_count": 2}]})
+
+    async def insights(request: Request) -> JSONResponse:
+        asked.append(request.query_params["metric"])
+        return JSONResponse({"error": error}, status)
+
+    routes = [Route("/v26.0/{user}/media", media), Route("/v26.0/{medium}/insights", insights)]
+    with running(Starlette(routes=routes)) as address:
+        readings = told(MEDIA, question(insights=True, base_url=address))
+    assert asked == ["shares,views"]
+    assert {o.status for o in readings if o.verb is Verb.VIEW} == {found}
+    assert [o.count for o in readings if o.verb is Verb.SAVE] == ([2] if found is Status.HIDDEN else [None])
+
+
+@pytest.mark.parametrize(
+    ("body", "metrics"),
+    [
+        ({"data": [{"name": "likes", "values": [{"value": 58}]}]}, {"likes": 58}),
+        ({"data": [{"name": "likes", "total_value": {"value": 7}}]}, {"likes": 7}),
+        ({"data": [{"name": "views", "values": [{"value": 1}, {"value": 2}]}]}, {"views": 2}),
+        ({"data": [{"name": "likes", "values": []}, {"name": "saved"}, {"values": [{"value": 1}]}]}, {}),
+        ({"data": []}, {}),
+        ({"data": None}, {}),
+        ({}, {}),
+        ([], {}),
+    ],
+)
+def test_insights_are_read_in_both_shapes(body: Any, metrics: dict[str, int]) -> None:
+    """`values` or `total_value`; an empty list is missing data and not 0."""
+    assert project_insights(body) == metrics
+
+
+def test_a_wrong_account_is_a_failed_row(question: Question) -> None:
+    """An account the token may not see is one failed row without a url."""
+    rows = list(MEDIA.fetch(question(user_id="1")))
+    assert [(r.subject, r.status, r.url) for r in rows] == [("1", Status.FAILED, None)]
+    assert (rows[0].error or "").startswith("Gone: ")
+
+
+def test_a_refused_token_is_named(question: Question) -> None:
+    """An expired token says so, and the error does not repeat it."""
+    rows = list(MEDIA.fetch(question(token="expired-77")))
+    assert (rows[0].error or "").startswith("AuthError: the token has expired")
+    assert "expired-77" not in str(rows)
+
+
+def test_what_must_be_set_is_named(ask: Question) -> None:
+    """Token and account are both needed."""
+    assert ask(CONNECTOR).settings.missing() == ("TALLYRANK_INSTAGRAM_TOKEN", "TALLYRANK_INSTAGRAM_USER_ID")
+
+
+def recorded(shared: Path, name: str) -> Any:
+    """A recorded answer."""
+    return json.loads((shared / "data/responses/instagram" / name).read_text())
+
+
+def test_recorded_media_parse(shared: Path) -> None:
+    """Real media: likes and comments are observed, counters that did not come are hidden."""
+    found = recorded(shared, "medias_fields.json")
+    rows = [Raw(i, AT, url=page_of(item), payload=project_media(item)) for i, item in found.items()]
+    parsed = list(MEDIA.parse(rows))
+    counts = {(o.object_id, o.verb): o.count for o in parsed if o.status is Status.OBSERVED}
+    truth = {(i, Verb.LIKE): item["like_count"] for i, item in found.items()}
+    truth |= {(i, Verb.COMMENT): item["comments_count"] for i, item in found.items()}
+    assert counts == truth
+    assert {o.status for o in parsed if o.verb not in (Verb.LIKE, Verb.COMMENT)} == {Status.HIDDEN}
+    assert all(o.published_at and o.url for o in parsed)
+    assert not any(item["caption"] in str(r.payload) for r, item in zip(rows, found.values(), strict=True))
+
+
+def test_recorded_insights_parse(shared: Path) -> None:
+    """Real insights give one number per metric."""
+    body = recorded(shared, "insights_new.json")
+    assert project_insights(body) == {m["name"]: m["values"][-1]["value"] for m in body["data"]}
