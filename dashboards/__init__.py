@@ -1,0 +1,1 @@
+"""Who sees it: what people read, made from the published warehouse only."""

@@ -1,0 +1,1 @@
+"""How signals flow: lake, tables, assets, command line. The only folder that knows Dagster."""

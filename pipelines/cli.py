@@ -1,0 +1,340 @@
+"""The command line. Exit codes: 0 well, 1 the work failed, 2 wrong usage. Errors are one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from connectors.errors import TallyrankError
+from pipelines.console import (
+    CORRELATION_COLUMNS,
+    CORRELATION_NUMBERS,
+    correlation_rows,
+    err,
+    out,
+    progress,
+    table,
+)
+
+if TYPE_CHECKING:
+    from pipelines.runs import Outcome
+
+app = typer.Typer(
+    help="Do social votes move search positions? Pull votes and rankings, join them, say what the data can tell.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+imports = typer.Typer(help="Import votes, rankings, covariates or aliases from a file.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")
+]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day (UTC), YYYY-MM-DD.")]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.callback()
+def common(data: DataOption = None) -> None:
+    """Options that stand before the command."""
+    if data is not None:
+        os.environ["TALLYRANK_DATA"] = str(data.resolve())
+
+
+def lake_of(data: Path | None) -> Path:
+    """The data folder that the options and the environment select; the environment then names it too."""
+    chosen = (data or Path(os.environ.get("TALLYRANK_DATA") or REPOSITORY / "data")).resolve()
+    if chosen.exists() and not chosen.is_dir():
+        raise TallyrankError(f"{chosen} is a file; --data wants a folder")
+    os.environ["TALLYRANK_DATA"] = str(chosen)
+    return chosen
+
+
+@app.command()
+def demo(
+    data: DataOption = None,
+    days: Annotated[int, typer.Option(min=7, max=120, help="Days to read.")] = 14,
+    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
+) -> None:
+    """Run the main job on a simulated world: no keys, no internet, about a minute."""
+    from pipelines.demo import run_demo
+
+    run_demo((data or lake_of(None) / "demo").resolve(), days, keywords, seed)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.")] = 8765,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
+    keywords: Annotated[int, typer.Option(min=6, max=120)] = 60,
+    speed: Annotated[float, typer.Option(help="How many times faster than real time quota windows pass.")] = 1.0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="platform:kind[:chance], for example reddit:429:0.1; may be repeated.")
+    ] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Print the address and nothing else.")] = False,
+) -> None:
+    """Serve local twins of every platform on 127.0.0.1, all telling the story of one simulated world."""
+    from pipelines.demo import serve_sandbox
+
+    serve_sandbox(port, seed, keywords, speed, fault or [], bare=bare)
+
+
+Mapping = Annotated[list[str] | None, typer.Option("--map", help="field=column; may be repeated.")]
+File = Annotated[Path, typer.Argument(help="CSV, TSV or Parquet; gzip and any encoding.")]
+
+
+def _constants(**given: str | int | None) -> dict[str, str]:
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+@imports.command()
+def votes(
+    file: File,
+    map: Mapping = None,
+    platform: str | None = None,
+    verb: str | None = None,
+    observed_at: str | None = None,
+    data: DataOption = None,
+) -> None:
+    """Votes: url, platform, verb, observed_at, count (+ object_id, published_at, status). Wide: --map like=upvotes."""
+    _import("votes", file, map, _constants(platform=platform, verb=verb, observed_at=observed_at), data)
+
+
+@imports.command()
+def rankings(
+    file: File,
+    map: Mapping = None,
+    keyword: str | None = None,
+    engine: str | None = None,
+    country: str | None = None,
+    language: str | None = None,
+    device: str | None = None,
+    depth: int | None = None,
+    rank_kind: str | None = None,
+    ranked_at: str | None = None,
+    data: DataOption = None,
+) -> None:
+    """Rankings: keyword, url, position, ranked_at (+ engine, country, language, device, depth, rank_kind)."""
+    constants = _constants(
+        keyword=keyword, engine=engine, country=country, language=language, device=device, depth=depth,
+        rank_kind=rank_kind, ranked_at=ranked_at,
+    )  # fmt: skip
+    _import("rankings", file, map, constants, data)
+
+
+@imports.command()
+def covariates(
+    file: File,
+    map: Mapping = None,
+    day: str | None = None,
+    data: DataOption = None,
+) -> None:
+    """What else is known of pages: url (+ day) and any numeric columns."""
+    _import("covariates", file, map, _constants(day=day), data)
+
+
+def _import(kind: str, file: Path, pairs: list[str] | None, constants: dict[str, str], data: Path | None) -> None:
+    from pipelines.inbox import import_file
+
+    mapping = {}
+    for pair in pairs or []:
+        field, equals, column = pair.partition("=")
+        if not equals or not field or not column:
+            raise typer.BadParameter(f"{pair!r} should look like field=column, for example --map like=upvotes")
+        mapping[field.strip()] = column.strip()
+    import_file(lake_of(data), kind, file, mapping, constants)
+
+
+@app.command()
+def run(
+    day: Day = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Read every configured source for today (or the days given), then analyse and publish."""
+    from pipelines import runs
+
+    days = _days(day, first, last)
+    folder = lake_of(data)
+    _warn_if_idle(folder)
+    outcome = _with_progress(f"{days[0]} … {days[1]}", runs.steps(folder, *days), lambda: runs.run_days(folder, *days))
+    _conclude(folder, outcome)
+
+
+def _days(day: datetime | None, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    from pipelines.demo import today
+
+    if day and (first or last):
+        raise typer.BadParameter("give either --day or --from and --to")
+    start = day or first
+    end = day or last
+    begin = start.date() if start else (end.date() if end else today())
+    finish = end.date() if end else today()
+    if begin > finish:
+        raise typer.BadParameter(f"--from {begin} is after --to {finish}")
+    return begin, finish
+
+
+def _warn_if_idle(folder: Path) -> None:
+    from connectors.base import discover
+    from pipelines.defs.jobs import is_ready
+    from pipelines.lake import Lake
+    from pipelines.pages import LIST, pages
+
+    ready = {c.signal for c in discover().values() if is_ready(c)}
+    if "rankings" not in ready and not pages(Lake(folder), date.max):
+        err.print(
+            f"No pages to ask about yet: list addresses in {folder / LIST} (one a line), import rankings, or set up a "
+            "source of rankings (`tallyrank doctor`)."
+        )
+
+
+def _with_progress(title: str, total: int, work: Any) -> Outcome:
+    from pipelines.defs.resources import on_progress
+
+    with progress(title, total) as tick, on_progress(tick):
+        outcome: Outcome = work()
+    return outcome
+
+
+def _conclude(folder: Path, outcome: Outcome) -> None:
+    """Failures first, then where the results are; exit code 1 when something failed."""
+    for step, words in outcome.failed.items():
+        lines = words.splitlines()
+        more = f" (and {len(lines) - 3} more days or streams)" if len(lines) > 3 else ""
+        err.print(f"[red]failed[/red] {step}: {'; '.join(lines[:3])}{more}", markup=True)
+    if "report" in outcome.succeeded:
+        out.print(f"warehouse: {folder / 'warehouse.duckdb'}\nreport:    {folder / 'report.html'}")
+        out.print("Next: tallyrank results")
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def analyze(data: DataOption = None) -> None:
+    """Make tables, models, warehouse and report from what is in the lake."""
+    from pipelines import runs, sqlfile
+
+    folder = lake_of(data)
+    total = len(sqlfile.tables()) + 4
+    _conclude(folder, _with_progress("analyze", total, lambda: runs.analyze(folder)))
+
+
+@app.command()
+def results(
+    data: DataOption = None,
+    format: Annotated[Format, typer.Option(help="table for people, json for programs.")] = Format.TABLE,
+) -> None:
+    """Print the correlations and verdicts of the published warehouse."""
+    rows = published_correlations(lake_of(data))
+    if format is Format.JSON:
+        names = ("platform", "verb", "depth", "mean_rho", "ci_low", "ci_high", "n_lists", "n_skipped")
+        more = ("engine", "rank_kind", "n_keywords")
+        print(json.dumps({"correlations": [{n: r[n] for n in names + more} for r in rows], "verdicts": []}, indent=2))
+        return
+    title = "Mean within-list rank correlation of votes with height (association only: no verdict is earned)"
+    table(title, CORRELATION_COLUMNS, correlation_rows(rows), CORRELATION_NUMBERS)
+
+
+def published_correlations(folder: Path) -> list[dict[str, Any]]:
+    """The association rows of the published warehouse."""
+    from dashboards.report import read_contents
+
+    return read_contents(_warehouse(folder)).correlations
+
+
+def _warehouse(folder: Path) -> Path:
+    path = folder / "warehouse.duckdb"
+    if not path.exists():
+        raise TallyrankError(f"{path} does not exist yet; run `tallyrank analyze` (or `tallyrank demo`) first")
+    return path
+
+
+@app.command()
+def report(
+    out_file: Annotated[Path, typer.Option("--out", help="Where to write the HTML file.")],
+    data: DataOption = None,
+) -> None:
+    """Write the report of the published warehouse as one HTML file."""
+    from dashboards.report import write_report
+
+    write_report(_warehouse(lake_of(data)), out_file.resolve())
+    out.print(f"report: {out_file.resolve()}")
+
+
+@app.command()
+def pull(
+    connector: Annotated[str, typer.Argument(help="Name of the source, as `tallyrank doctor` lists it.")],
+    out_file: Annotated[Path, typer.Option("--out", help="Parquet file to write the readings to.")],
+    urls: Annotated[Path | None, typer.Option(help="Text file of page addresses, one a line.")] = None,
+    posts: Annotated[Path | None, typer.Option(help="Text file of post ids, one a line (id, or id,url).")] = None,
+    day: Day = None,
+) -> None:
+    """Read one source by itself and write what it says, without touching the lake."""
+    from pipelines.single import pull_to_file
+
+    chosen = _days(day, None, None)[0]
+    pull_to_file(connector, out_file.resolve(), urls, posts, chosen)
+
+
+@app.command()
+def doctor(
+    data: DataOption = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not try to reach the hosts.")] = False,
+) -> None:
+    """Say what is configured, what is missing and where to get it, and whether the hosts answer."""
+    from pipelines.doctor import examine
+
+    examine(lake_of(data), offline=offline)
+
+
+@app.command()
+def ui(
+    data: DataOption = None,
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 3000,
+) -> None:
+    """Open the Dagster UI over the data folder: assets, runs, checks, the daily schedule. Ctrl-C ends it."""
+    from pipelines.runs import dagster_home
+
+    os.environ["DAGSTER_HOME"] = str(dagster_home(lake_of(data)))
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-d", str(REPOSITORY)]
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [*command, "-h", "127.0.0.1", "-p", str(port)])  # noqa: S606  our own command
+
+
+def main() -> None:
+    """Entry point: errors become one line and an exit code."""
+    try:
+        app()
+    except TallyrankError as error:
+        err.print(f"tallyrank: {error}", markup=False)
+        sys.exit(1)
+    except Exception as error:  # the last line of defence before a traceback reaches a user
+        if os.environ.get("TALLYRANK_DEBUG"):
+            raise
+        words = " ".join(str(error).split())[:300]
+        err.print(
+            f"tallyrank: unexpected {type(error).__name__}: {words} (set TALLYRANK_DEBUG=1 to see where)", markup=False
+        )
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

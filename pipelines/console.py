@@ -1,0 +1,57 @@
+"""What the command line shows: progress while it works, tables when it is done, one line when it fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on the terminal, advanced by calling what is yielded; silent when nobody watches."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[last]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=err, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title, total=total, last="")
+        yield lambda words: bar.update(task, advance=1, last=words)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
+    """A plain table on standard output; `numbers` names the columns to align right."""
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(shown)
+
+
+def signed(value: float | None) -> str:
+    """A coefficient with its sign, or `unknown`."""
+    return "unknown" if value is None else f"{value:+.3f}"
+
+
+def correlation_rows(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """Rows of the association table as the terminal shows them."""
+    return [
+        [
+            r["platform"], r["verb"], r["depth"], signed(r["mean_rho"]),
+            f"{signed(r['ci_low'])} … {signed(r['ci_high'])}", r["n_lists"], r["n_skipped"], r["n_keywords"],
+        ]
+        for r in rows
+    ]  # fmt: skip
+
+
+CORRELATION_COLUMNS = ("platform", "verb", "depth", "mean rho", "95 % interval", "lists", "skipped", "keywords")
+CORRELATION_NUMBERS = CORRELATION_COLUMNS[2:]

@@ -1,0 +1,1 @@
+"""Assets, checks, jobs, schedule and sensors, a module for each kind."""

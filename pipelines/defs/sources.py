@@ -1,0 +1,173 @@
+"""One asset per connector and stream, raw and parsed, with their checks; a connector is a pool and one step."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from connectors.base import Connector, Stream
+from connectors.errors import SourceError
+from pipelines import pull
+from pipelines.defs.resources import LakeResource, done
+from pipelines.lake import Lake, Part
+
+DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", end_offset=1)
+WARN_FAILED_SHARE, ERROR_FAILED_SHARE = 0.02, 0.2
+STALE_DAYS = 2
+GROUPS = {"rankings": "rankings_read", "votes": "votes_read"}
+GRAINS = {
+    "votes": "platform, verb, basis, url, object_id, observed_at",
+    "rankings": "keyword, url, engine, country, language, device, rank_kind, source, ranked_at",
+}
+
+
+def raw_key(connector: Connector, stream: Stream) -> dg.AssetKey:
+    """Asset key of what was received."""
+    return dg.AssetKey([connector.name, stream.name, "raw"])
+
+
+def parsed_key(connector: Connector, stream: Stream) -> dg.AssetKey:
+    """Asset key of the same in our words."""
+    return dg.AssetKey([connector.name, stream.name, "parsed"])
+
+
+def source_assets(connector: Connector) -> dg.AssetsDefinition:
+    """The assets of one connector: a step that reads every stream for each day of the run's partitions."""
+
+    @dg.multi_asset(
+        name=f"read_{connector.name}",
+        specs=[spec for stream in connector.streams for spec in _specs(connector, stream)],
+        check_specs=[check for stream in connector.streams for check in _check_specs(connector, stream)],
+        partitions_def=DAYS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=connector.name,
+        description=f"Reads {connector.title} and parses what it answers.",
+    )
+    def read(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+        outcomes, troubles = _read_days(context, lake.open(), connector, days)
+        for stream in connector.streams:
+            yield from _checks(connector, stream, lake.open(), days, [o for o in outcomes if o.stream == stream.name])
+        if troubles:
+            raise dg.Failure(description="\n".join(troubles), allow_retries=False)
+
+    return read
+
+
+def _specs(connector: Connector, stream: Stream) -> list[dg.AssetSpec]:
+    about = f"{stream.title}. {connector.quota}"
+    common = {
+        "group_name": GROUPS[connector.signal], "partitions_def": DAYS, "skippable": True,
+        "kinds": {"parquet"}, "owners": [],
+    }  # fmt: skip
+    raw = dg.AssetSpec(
+        raw_key(connector, stream),
+        description=f"{connector.title}, as received, without names or words of people. {about}",
+        metadata={"terms": connector.terms, "retention_days": connector.retention_days or "no limit set"},
+        **common,  # type: ignore[arg-type]
+    )
+    verbs = "; ".join(f"{v.value} = {m.native}: {m.meaning}" for v, m in connector.verbs.items())
+    parsed = dg.AssetSpec(
+        parsed_key(connector, stream),
+        deps=[raw.key],
+        description=f"{connector.title} in our words. {verbs}",
+        **common,  # type: ignore[arg-type]
+    )
+    return [raw, parsed]
+
+
+def _check_specs(connector: Connector, stream: Stream) -> list[dg.AssetCheckSpec]:
+    key = parsed_key(connector, stream)
+    return [
+        dg.AssetCheckSpec("failed_reads", asset=key, description="Few reads failed on the days read."),
+        dg.AssetCheckSpec("fresh", asset=key, description=f"The last good day is at most {STALE_DAYS} days old."),
+        dg.AssetCheckSpec("grain", asset=key, description="No reading is there twice."),
+    ]
+
+
+def _read_days(
+    context: dg.AssetExecutionContext, lake: Lake, connector: Connector, days: list[date]
+) -> tuple[list[pull.StreamDay], list[str]]:
+    """Read day after day; returns what happened and, in words, what failed. A failed day stops no other day."""
+    outcomes: list[pull.StreamDay] = []
+    troubles: list[str] = []
+    for day in days:
+        try:
+            found = pull.pull_day(lake, connector, day)
+        except SourceError as error:
+            troubles.append(f"{day}: {error}")
+            done(f"{connector.title} {day}")
+            continue
+        outcomes += found
+        troubles += [f"{o.day} {o.connector}/{o.stream}: {o.error}" for o in found if o.is_failed]
+        for outcome in found:
+            _record(context, lake, connector, outcome)
+        done(f"{connector.title} {day}")
+    return outcomes, troubles
+
+
+def _record(context: dg.AssetExecutionContext, lake: Lake, connector: Connector, outcome: pull.StreamDay) -> None:
+    """Tell Dagster about one stream's day; a failed day is not a materialisation."""
+    if outcome.is_failed:
+        return
+    stream, day = connector.stream(outcome.stream), outcome.day.isoformat()
+    numbers = {"requests": outcome.n_requests, "failed_reads": outcome.n_failed}
+    for key, rows, layer in (
+        (raw_key(connector, stream), outcome.n_rows, "raw"),
+        (parsed_key(connector, stream), outcome.n_parsed, pull.PARSED_LAYER[connector.signal]),
+    ):
+        path = lake.path(Part(layer, connector.name, stream.name, outcome.day))
+        metadata: dict[str, Any] = {"dagster/row_count": rows, "path": dg.MetadataValue.path(str(path)), **numbers}
+        if outcome.error:
+            metadata["first_error"] = outcome.error
+        context.log_event(dg.AssetMaterialization(key, partition=day, metadata=metadata))
+
+
+def _checks(
+    connector: Connector, stream: Stream, lake: Lake, days: list[date], outcomes: list[pull.StreamDay]
+) -> Iterator[dg.AssetCheckResult]:
+    key = parsed_key(connector, stream)
+    yield _failed_reads(key, outcomes, days)
+    yield _fresh(key, lake, connector, stream, days)
+    yield _grain(key, lake, connector, stream, days)
+
+
+def _failed_reads(key: dg.AssetKey, outcomes: list[pull.StreamDay], days: list[date]) -> dg.AssetCheckResult:
+    rows, failed = sum(o.n_rows for o in outcomes), sum(o.n_failed for o in outcomes)
+    share = failed / rows if rows else float(len(outcomes) < len(days))
+    first = next((o.error for o in outcomes if o.error), None)
+    return dg.AssetCheckResult(
+        check_name="failed_reads",
+        asset_key=key,
+        passed=share <= WARN_FAILED_SHARE,
+        severity=dg.AssetCheckSeverity.ERROR if share > ERROR_FAILED_SHARE else dg.AssetCheckSeverity.WARN,
+        description=f"{failed} of {rows} reads failed." + (f" First: {first}" if first else ""),
+        metadata={"failed_reads": failed, "reads": rows, "share": share},
+    )
+
+
+def _fresh(key: dg.AssetKey, lake: Lake, connector: Connector, stream: Stream, days: list[date]) -> dg.AssetCheckResult:
+    """Against today for a run that includes today, else against the last day asked for (a backfill is not stale)."""
+    layer, wanted = pull.PARSED_LAYER[connector.signal], min(max(days), datetime.now(UTC).date())
+    last = max((p.day for p in lake.parts(layer, connector.name, stream.name) if p.day <= wanted), default=None)
+    passed = last is not None and wanted - last <= timedelta(days=STALE_DAYS)
+    return dg.AssetCheckResult(
+        check_name="fresh",
+        asset_key=key,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Last day read: {last or 'never'}; wanted: {wanted}.",
+    )
+
+
+def _grain(key: dg.AssetKey, lake: Lake, connector: Connector, stream: Stream, days: list[date]) -> dg.AssetCheckResult:
+    layer, grain = pull.PARSED_LAYER[connector.signal], GRAINS[connector.signal]
+    parts = [p for p in lake.parts(layer, connector.name, stream.name) if p.day in days]
+    select = f"""
+        SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM parts GROUP BY day, {grain})
+    """
+    twice = lake.query(parts, layer, select)[0][0]
+    return dg.AssetCheckResult(
+        check_name="grain", asset_key=key, passed=twice == 0, description=f"{twice} readings are there twice ({grain})."
+    )

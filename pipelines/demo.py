@@ -1,0 +1,175 @@
+"""The sandbox as a process, every connector pointed at it, and the demo run over it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from connectors.base import discover
+from connectors.errors import TallyrankError
+from connectors.sandbox.faults import Fault, Faults
+from connectors.sandbox.stage import twins
+from connectors.sandbox.world import TRUTH
+from pipelines.console import err, out, progress, signed, table
+
+DUMMY_KEYS = ("token", "client_id", "client_secret", "api_key")
+MARKER = ".tallyrank-demo"
+SHOWN_DEPTH = 20
+SPEED = 1e6  # quota windows of an hour pass in milliseconds: a demo of weeks takes seconds
+LAST_DAY = date(2026, 10, 28)
+
+
+def environment(address: str) -> dict[str, str]:
+    """Settings that point every connector with a twin at a sandbox, with keys it accepts and no pace to keep."""
+    found: dict[str, str] = {}
+    for connector in discover().values():
+        if connector.name in twins():
+            prefix = f"TALLYRANK_{connector.name.upper()}_"
+            found[f"{prefix}BASE_URL"] = f"{address}/{{day}}/{connector.name}"
+            found[f"{prefix}REQUESTS_PER_SECOND"] = "100000"
+            keys = dict.fromkeys(DUMMY_KEYS, "sandbox") | dict(twins()[connector.name].keys)
+            known = connector.settings.model_fields
+            found |= {f"{prefix}{key.upper()}": value for key, value in keys.items() if key in known}
+    return found
+
+
+@contextmanager
+def sandbox(seed: int, keywords: int, speed: float) -> Iterator[str]:
+    """A sandbox in a process of its own, ended with the block; yields its address."""
+    command = [sys.executable, "-m", "pipelines.cli", "sandbox", "--port", "0", "--bare"]
+    command += ["--seed", str(seed), "--keywords", str(keywords), "--speed", str(speed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own command
+        try:
+            address = process.stdout.readline().strip() if process.stdout else ""
+            if not address:
+                raise TallyrankError("the sandbox did not start; run `tallyrank sandbox` to see why")
+            yield address
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def pointed_at(address: str) -> Iterator[None]:
+    """The connectors' settings of this process point at a sandbox inside the block, and nowhere else."""
+    before = dict(os.environ)
+    for name in [n for n in os.environ if n.startswith("TALLYRANK_")]:
+        del os.environ[name]
+    os.environ.update(environment(address))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def fresh_folder(data: Path) -> None:
+    """Empty a folder that an earlier demo filled; refuse one that holds anything else."""
+    if data.exists() and any(data.iterdir()) and not (data / MARKER).exists():
+        raise TallyrankError(f"{data} holds data that is not the demo's; choose another folder with --data")
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
+    (data / MARKER).write_text("Made by `tallyrank demo` from the sandbox; may be deleted.\n", encoding="utf-8")
+
+
+def today() -> date:
+    """Today in UTC, which is what a day means everywhere in Tallyrank."""
+    return datetime.now(UTC).date()
+
+
+def run_demo(folder: Path, days: int, keywords: int, seed: int) -> None:
+    """The main job over the sandbox, then what it found beside what is true in that world."""
+    from pipelines import runs
+    from pipelines.defs.resources import on_progress
+
+    first = LAST_DAY - timedelta(days=days - 1)
+    fresh_folder(folder)
+    with sandbox(seed, keywords, SPEED) as address, pointed_at(address):
+        n_steps = runs.steps(folder, first, LAST_DAY)
+        with progress(f"{first} … {LAST_DAY}", n_steps) as tick, on_progress(tick):
+            outcome = runs.run_days(folder, first, LAST_DAY)
+    for step, words in outcome.failed.items():
+        err.print(f"failed {step}: {words.splitlines()[0]}", markup=False)
+    if "report" not in outcome.succeeded:
+        raise TallyrankError("the demo could not finish; the lines above say why")
+    _tell(folder, keywords, days)
+
+
+def _tell(folder: Path, keywords: int, days: int) -> None:
+    from dashboards.report import read_contents
+
+    rows = read_contents(folder / "warehouse.duckdb").correlations
+    shown = [r for r in rows if r["depth"] == SHOWN_DEPTH and (r["platform"], r["verb"]) in TRUTH]
+    table(
+        f"Simulated: {keywords} keywords, {days} days of {len({r['platform'] for r in shown})} platforms",
+        ("platform", "verb", "mean rho", "95 % interval", "lists", "verdict", "truth in this world"),
+        [
+            [
+                r["platform"], r["verb"], signed(r["mean_rho"]), f"{signed(r['ci_low'])} … {signed(r['ci_high'])}",
+                r["n_lists"], "cannot tell", TRUTH[r["platform"], r["verb"]],
+            ]
+            for r in sorted(shown, key=lambda r: -(r["mean_rho"] or 0))
+        ],
+        ("mean rho", "95 % interval", "lists"),
+    )  # fmt: skip
+    out.print(
+        "\nThe naive correlation is fooled: the strongest ones belong to platforms without any effect, whose votes\n"
+        "follow good pages or high positions. So an association alone never earns more than 'cannot tell'."
+    )
+    out.print(f"\nreport:    {folder / 'report.html'}\nwarehouse: {folder / 'warehouse.duckdb'}")
+    _next(f"tallyrank --data {_short(folder)}")
+
+
+def _next(command: str) -> None:
+    steps = {
+        f"{command} results": "the same numbers, every verb and depth",
+        f"{command} results --format json": "for programs",
+        f"{command} ui": "assets, runs and checks in the Dagster UI",
+        "tallyrank doctor": "which sources are ready for your own data",
+        "tallyrank import --help": "your own files",
+    }
+    width = max(map(len, steps)) + 3
+    out.print("\nNext (tallyrank is .venv/bin/tallyrank):")
+    for step, why in steps.items():
+        out.print(f"  {step:<{width}}{why}", markup=False)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def serve_sandbox(port: int, seed: int, keywords: int, speed: float, faults: list[str], *, bare: bool) -> None:
+    """Serve until interrupted; prints the address, and the settings that point Tallyrank at it."""
+    from connectors.sandbox.server import bound_socket, build_app, serve
+    from connectors.sandbox.world import World
+
+    active = Faults(seed, [_fault(words) for words in faults])
+    application = build_app(World(seed, keywords), speed=speed, faults=active)
+    try:
+        sock = bound_socket(port)
+    except OSError as error:
+        raise TallyrankError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
+    address = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    print(address, flush=True)
+    if not bare:
+        for name, value in environment(address).items():
+            print(f"export {name}={value}", flush=True)
+    serve(application, sock).run(sockets=[sock])
+
+
+def _fault(words: str) -> Fault:
+    """`reddit:429:0.1`, `youtube:rename:likeCount`, `*:503`."""
+    platform, _, kind = words.partition(":")
+    kind, _, chance = kind.rpartition(":") if _is_number(kind.rpartition(":")[2]) and ":" in kind else (kind, "", "")
+    if not platform or not kind:
+        raise TallyrankError(f"--fault {words}: should look like platform:kind[:chance], for example reddit:429:0.1")
+    return Fault(platform, kind, chance=float(chance or 1))
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()

@@ -1,0 +1,176 @@
+"""Which column of a file says which field: by a mapping, by a constant, or by its own name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.errors import TallyrankError
+from pipelines import values
+from pipelines.tabular import Sheet, read_table
+from pipelines.values import Cells, Parsed
+
+# Fields of which a whole file may say the same
+SAID_ONCE = frozenset({"platform", "verb", "observed_at", "keyword", "ranked_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a file of one kind may say. `is_open`: a name that is no field may be given to a column of numbers."""
+
+    name: str
+    schema: pa.Schema
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    defaults: dict[str, str] = field(default_factory=dict)
+    verbs: tuple[str, ...] = ()
+    is_open: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All that may be given."""
+        return self.required + self.optional
+
+
+@dataclass(slots=True)
+class Bound:
+    """A file whose columns have been told apart."""
+
+    kind: Kind
+    path: Path
+    sheet: Sheet
+    understood: dict[str, str]
+    constants: dict[str, str]
+    import_id: str
+    faults: list[pa.Array] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def n(self) -> int:
+        """Rows that hold as many cells as the header."""
+        return int(self.sheet.table.num_rows)
+
+    def cells(self, name: str) -> Cells:
+        """The cells of a field; blank ones where the file does not have it."""
+        if name in self.constants or name not in self.understood:
+            return Cells.same(self.constants.get(name, ""), self.n)
+        return self.column(self.understood[name])
+
+    def column(self, name: str) -> Cells:
+        """The cells of a column of the file."""
+        try:
+            return Cells.of(self.sheet.table.column(self.sheet.table.column_names.index(name)))
+        except TallyrankError as error:
+            raise TallyrankError(f"{self.path}, column {name!r}: {error}") from None
+
+    def take(self, name: str, parsed: Parsed, is_required: bool = False) -> pa.Array:
+        """The values of a field; its faults become faults of the row."""
+        self.faults.append(faults_of(name, parsed, is_required))
+        return parsed.values
+
+    def row_faults(self) -> pa.Array:
+        """Of every row the first of its faults."""
+        return pc.coalesce(*self.faults)
+
+    def words(self, name: str, is_lower: bool = False, is_required: bool = False) -> pa.Array:
+        """A field of names."""
+        return self.take(name, values.words(self.cells(name), is_lower), is_required)
+
+    def urls(self) -> dict[str, pa.Array]:
+        """The page's address and its key."""
+        url, key = values.addresses(self.cells("url"))
+        return {"url": url, "url_key": self.take("url", key)}
+
+
+def faults_of(name: str, parsed: Parsed, is_required: bool = False) -> pa.Array:
+    """The faults of a field under its name."""
+    faults = parsed.faults
+    if is_required:
+        faults = pc.coalesce(faults, fault_where(parsed.values.is_null(), "is blank"))
+    return pc.binary_join_element_wise(f"{name}: ", faults, "")
+
+
+def fault_where(is_wrong: pa.Array, fault: str) -> pa.Array:
+    """The fault in the rows that are wrong; NULL is not wrong."""
+    return pc.if_else(pc.fill_null(is_wrong, False), fault, pa.scalar(None, pa.string()))
+
+
+def bind(kind: Kind, path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Bound:
+    """Read a file and find its fields."""
+    _check_names(kind, mapping, constants)
+    path = Path(path)
+    known = {_plain(name) for name in (*kind.fields, *mapping.values())} - {""}
+    sheet = read_table(path, lambda name: _plain(name) in known)
+    text = json.dumps([sheet.digest, kind.name, sorted(mapping.items()), sorted(constants.items())])
+    names = sheet.table.column_names
+    found = {name: _column(path, column, names) for name, column in mapping.items()}
+    own = {name: _own_column(path, name, names) for name in kind.fields if name not in found | constants}
+    found |= {name: column for name, column in own.items() if column is not None}
+    same = {name: text for name, text in kind.defaults.items() if name not in found} | constants
+    _check_complete(kind, path, names, found | same)
+    if not sheet.table.num_rows and not sheet.rejects:
+        raise TallyrankError(f"{path} has a header and no rows: export it again")
+    return Bound(kind, path, sheet, found | same, same, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _check_names(kind: Kind, mapping: dict[str, str], constants: dict[str, str]) -> None:
+    for names, allowed in ((mapping, kind.fields + kind.verbs), (constants, kind.fields)):
+        for name in names:
+            if name not in allowed and not (kind.is_open and names is mapping and name):
+                advice = _near(name, allowed) or f"fields: {', '.join(allowed)}"
+                raise TallyrankError(f"{name!r} is no field of {kind.name}; {advice}")
+
+
+def _check_complete(kind: Kind, path: Path, names: Sequence[str], understood: Collection[str]) -> None:
+    missing = [name for name in kind.required if name not in understood]
+    if not missing:
+        return
+    ways = [f"--map {name}=COLUMN" + (f" or --{_option(name)} VALUE" if name in SAID_ONCE else "") for name in missing]
+    if kind.verbs and {"verb", "count"} & set(missing):
+        ways.append("(in place of verb and count: --map like=COLUMN, and so for other verbs)")
+    raise TallyrankError(
+        f"{path}: no column for {', '.join(missing)} (the file has: {_listed(names)}); give {', '.join(ways)}"
+    )
+
+
+def _option(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _column(path: Path, wanted: str, names: Sequence[str]) -> str:
+    column = _own_column(path, wanted, names)
+    if column is None:
+        advice = _near(wanted, names) or f"the file has: {_listed(names)}"
+        raise TallyrankError(f"{path} has no column {wanted!r}; {advice}")
+    return column
+
+
+def _own_column(path: Path, wanted: str, names: Sequence[str]) -> str | None:
+    """The column of that very name, or of the same name in another spelling (`Observed At`)."""
+    same = [name for name in names if name == wanted] or [n for n in names if n and _plain(n) == _plain(wanted)]
+    if len(same) > 1:
+        raise TallyrankError(f"{path} has {len(same)} columns {wanted!r} ({_listed(same)}): rename all but one")
+    return same[0] if same else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_") or name
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    plain = {_plain(known): known for known in names}
+    near = [plain[match] for match in get_close_matches(_plain(name), plain, n=3)]
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [values.shown(name) for name in names[:20]]
+    return ", ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,0 +1,263 @@
+"""Votes, rankings and covariates from files of other tools: the unusable is named, the unknown stays NULL."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.errors import TallyrankError
+from connectors.records import (
+    COVARIATE_SCHEMA,
+    OBSERVATION_SCHEMA,
+    RANKING_SCHEMA,
+    Basis,
+    Quality,
+    RankKind,
+    Status,
+    Verb,
+)
+from pipelines import values
+from pipelines.fields import Bound, Kind, bind, fault_where, faults_of
+from pipelines.tabular import Reject, Sheet
+from pipelines.values import Cells
+
+VERBS = tuple(verb.value for verb in Verb)
+NOT_FOUND_ADVICE = "for a page that was not found leave position blank and give depth, or give found=false"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A file in our words.
+
+    `understood` says for every field which column or constant it was taken from; `n_read` counts the file's rows,
+    broken ones too; the same file under the same mapping and constants has the same `import_id`.
+    """
+
+    table: pa.Table
+    rejects: list[Reject]
+    n_read: int
+    understood: dict[str, str]
+    import_id: str
+    notes: list[str] = field(default_factory=list)
+
+
+_LONG = Kind(
+    "votes",
+    OBSERVATION_SCHEMA,
+    ("url", "platform", "verb", "observed_at", "count"),
+    ("object_id", "published_at", "status", "quality", "native"),
+    verbs=VERBS,
+)
+_WIDE = Kind("votes", OBSERVATION_SCHEMA, ("url", "platform", "observed_at"), _LONG.optional[:-1], verbs=VERBS)
+_RANKINGS = Kind(
+    "rankings",
+    RANKING_SCHEMA,
+    ("keyword", "url", "position", "ranked_at"),
+    ("engine", "country", "language", "device", "depth", "rank_kind", "found", "impressions", "clicks", "source"),
+    {"engine": "google", "rank_kind": RankKind.ORGANIC.value},
+)
+_COVARIATES = Kind("covariates", COVARIATE_SCHEMA, ("url",), ("day",), is_open=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Columns of the result, one value per row of the file; rows with a fault or without `is_kept` are left out."""
+
+    columns: dict[str, pa.Array]
+    faults: pa.Array
+    is_kept: pa.Array | None = None
+
+
+def read_votes(path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Imported:
+    """Observations: one per row, or one per row and verb where the mapping names columns for verbs."""
+    verbs = [verb for verb in VERBS if verb in mapping]
+    if verbs and (clash := {"verb", "count"} & {*mapping, *constants}):
+        raise TallyrankError(
+            f"{' and '.join(sorted(clash))} cannot be given beside a column for {verbs[0]}: choose one"
+        )
+    bound = bind(_WIDE if verbs else _LONG, path, mapping, constants)
+    shared = bound.urls() | {
+        "platform": bound.words("platform", is_lower=True, is_required=True),
+        "observed_at": bound.take("observed_at", values.times(bound.cells("observed_at")), is_required=True),
+        "object_id": bound.words("object_id"),
+        "published_at": bound.take("published_at", values.times(bound.cells("published_at"))),
+        "status": bound.take("status", values.choices(bound.cells("status"), tuple(Status))),
+        "quality": bound.take("quality", values.choices(bound.cells("quality"), tuple(Quality))),
+    }
+    shared["basis"] = pc.if_else(shared["object_id"].is_null(), Basis.PAGE.value, Basis.POST.value)
+    parts = [_verb_part(bound, shared, verb) for verb in verbs] or [_long_part(bound, shared)]
+    return _imported(bound, parts)
+
+
+def _long_part(bound: Bound, shared: dict[str, pa.Array]) -> _Part:
+    verb = bound.take("verb", values.choices(bound.cells("verb"), VERBS), is_required=True)
+    native = bound.words("native")
+    return _count_part("count", bound.cells("count"), shared | {"verb": verb, "native": native})
+
+
+def _verb_part(bound: Bound, shared: dict[str, pa.Array], verb: str) -> _Part:
+    column = bound.understood[verb]
+    same = {name: pa.repeat(text, bound.n) for name, text in (("verb", verb), ("native", column))}
+    return _count_part(verb, bound.column(column), shared | same)
+
+
+def _count_part(name: str, cells: Cells, columns: dict[str, pa.Array]) -> _Part:
+    """Counts with their status: an unknown count is hidden unless the file says why it is unknown."""
+    count, is_rounded = values.counts(cells)
+    status, quality = columns["status"], pc.fill_null(columns["quality"], Quality.EXACT.value)
+    is_other = pc.fill_null(pc.not_equal(status, Status.OBSERVED.value), False)
+    clash = pc.and_(count.values.is_valid(), is_other)
+    why = pc.binary_join_element_wise(
+        f"{name}: a number stands beside status '", status, "': leave one of them blank", ""
+    )
+    faults = pc.coalesce(faults_of(name, count), pc.if_else(clash, why, pa.scalar(None, pa.string())))
+    unknown = pc.if_else(is_other, status, Status.HIDDEN.value)
+    better = pc.and_(is_rounded, pc.equal(quality, Quality.EXACT.value))
+    more = {
+        "count": count.values,
+        "status": pc.if_else(count.values.is_valid(), Status.OBSERVED.value, unknown),
+        "quality": pc.if_else(better, Quality.ROUNDED.value, quality),
+    }
+    return _Part(columns | more, faults)
+
+
+def read_rankings(path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Imported:
+    """Results of result lists; a page that was looked for and not seen has no position, and found=false."""
+    bound = bind(_RANKINGS, path, mapping, constants)
+    columns = bound.urls() | {
+        "keyword": bound.take("keyword", values.words(bound.cells("keyword"), blanks=("",)), is_required=True),
+        "ranked_at": bound.take("ranked_at", values.times(bound.cells("ranked_at")), is_required=True),
+        "position": bound.take("position", values.numbers(bound.cells("position"))),
+        "depth": bound.take("depth", values.counts(bound.cells("depth"), least=1, most=2**31 - 1)[0]),
+        "engine": pc.fill_null(bound.words("engine", is_lower=True), _RANKINGS.defaults["engine"]),
+        "device": bound.words("device", is_lower=True),
+        "rank_kind": _rank_kind(bound),
+    }
+    columns |= {name: bound.words(name) for name in ("country", "language", "source")}
+    columns |= {name: _amount(bound, name) for name in ("impressions", "clicks")}
+    found = bound.take("found", values.flags(bound.cells("found")))
+    faults = _position_faults(columns["position"], columns["depth"], found)
+    return _imported(bound, [_Part(columns | {"found": columns["position"].is_valid()}, faults)])
+
+
+def _rank_kind(bound: Bound) -> pa.Array:
+    parsed = values.choices(bound.cells("rank_kind"), tuple(RankKind))
+    return pc.fill_null(bound.take("rank_kind", parsed), _RANKINGS.defaults["rank_kind"])
+
+
+def _amount(bound: Bound, name: str) -> pa.Array:
+    amount = bound.take(name, values.numbers(bound.cells(name)))
+    bound.faults.append(fault_where(pc.less(amount, 0), f"{name}: is below 0"))
+    return amount
+
+
+def _position_faults(position: pa.Array, depth: pa.Array, found: pa.Array) -> pa.Array:
+    is_blank = position.is_null()
+    is_silent = pc.and_(found.is_null(), depth.is_null())
+    return pc.coalesce(
+        fault_where(pc.less(position, 1), f"position: is below 1; {NOT_FOUND_ADVICE}"),
+        fault_where(pc.and_(pc.invert(is_blank), pc.invert(found)), "found: is false beside a position"),
+        fault_where(pc.and_(is_blank, found), f"position: is blank beside found=true; {NOT_FOUND_ADVICE}"),
+        fault_where(pc.and_(is_blank, is_silent), f"position: is blank; {NOT_FOUND_ADVICE}"),
+    )
+
+
+def read_covariates(path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Imported:
+    """Every column of numbers, as one row per page, day and name; a mapping may give a column another name."""
+    bound = bind(_COVARIATES, path, mapping, constants)
+    shared = bound.urls()
+    shared["covariate_day"] = bound.take("day", values.times(bound.cells("day"))).cast(pa.date32())
+    parts = [_number_part(bound, shared, name, column) for column, name in _number_columns(bound).items()]
+    return _imported(bound, [part for part in parts if part])
+
+
+def _number_columns(bound: Bound) -> dict[str, str]:
+    """The columns that are no field, and under which name each goes on; names that stand twice are read once."""
+    taken = {bound.understood.get(name) for name in _COVARIATES.fields}
+    given = {column: name for name, column in bound.understood.items() if name not in _COVARIATES.fields}
+    columns = [c for c in bound.sheet.table.column_names if c and c not in taken]
+    names = given | {c: c for c in columns if c not in given and c not in given.values()}
+    if n_more := len(columns) - len(names):
+        bound.notes.append(f"{n_more} columns are ignored: their names stand twice")
+    return names
+
+
+def _number_part(bound: Bound, shared: dict[str, pa.Array], name: str, column: str) -> _Part | None:
+    """None for a column of words: fewer than half of its cells that are not blank are numbers."""
+    try:
+        parsed = values.numbers(bound.column(column))
+    except TallyrankError as error:
+        bound.notes.append(f"column {values.shown(column)} is ignored: {error}")
+        return None
+    n_numbers, n_faults = (len(array) - array.null_count for array in (parsed.values, parsed.faults))
+    if n_numbers < max(n_faults, 1):
+        bound.notes.append(f"column {values.shown(column)} is ignored: it holds no numbers")
+        return None
+    bound.understood[name] = column
+    columns = shared | {"name": pa.repeat(name, bound.n), "value": parsed.values}
+    return _Part(columns, faults_of(name, parsed), parsed.values.is_valid())
+
+
+def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
+    """A CSV that a spreadsheet opens without running anything; whoever looks sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        part = Path(file.name)
+        try:
+            writer = csv.writer(file)
+            writer.writerow(("line", "reason", "row"))
+            writer.writerows((r.line, _inert(r.reason), _inert(r.row)) for r in rejects)
+        except BaseException:
+            part.unlink()
+            raise
+    part.replace(path)
+
+
+def _inert(cell: str) -> str:
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def _imported(bound: Bound, parts: list[_Part]) -> Imported:
+    """What is left of the parts, and every fault with its line."""
+    sheet, row_faults = bound.sheet, bound.row_faults()
+    rejects, tables = sheet.rejects + _rejects(sheet, row_faults), [bound.kind.schema.empty_table()]
+    for part in parts:
+        faults = pc.if_else(row_faults.is_null(), part.faults, pa.scalar(None, pa.string()))
+        rejects += _rejects(sheet, faults)
+        is_good = pc.and_(row_faults.is_null(), faults.is_null())
+        is_good = is_good if part.is_kept is None else pc.and_(is_good, part.is_kept)
+        tables.append(_typed(part.columns, bound).filter(is_good))
+    table = pa.concat_tables(tables)
+    rejects.sort(key=lambda reject: reject.line)
+    if not table.num_rows:
+        raise _useless(bound, rejects)
+    n_read, notes = bound.n + len(sheet.rejects), sheet.notes + bound.notes
+    return Imported(table, rejects, n_read, bound.understood, bound.import_id, notes)
+
+
+def _typed(columns: dict[str, pa.Array], bound: Bound) -> pa.Table:
+    schema = bound.kind.schema
+    return pa.table({f.name: columns[f.name].cast(f.type) for f in schema}, schema=schema)
+
+
+def _rejects(sheet: Sheet, faults: pa.Array) -> list[Reject]:
+    rows = np.flatnonzero(faults.is_valid().to_numpy(zero_copy_only=False))
+    texts, reasons = sheet.texts(rows), faults.take(pa.array(rows)).to_pylist()
+    return [Reject(int(n), why, row) for n, why, row in zip(sheet.lines[rows], reasons, texts, strict=True)]
+
+
+def _useless(bound: Bound, rejects: list[Reject]) -> TallyrankError:
+    reasons = [f"line {reject.line}: {reject.reason}" for reject in rejects[:3]] or bound.notes[:3]
+    n_read = bound.n + len(bound.sheet.rejects)
+    because = "; ".join(reasons) or "its cells are blank"
+    return TallyrankError(f"{bound.path}: none of its {n_read:,} rows can be used ({because}): correct the file")

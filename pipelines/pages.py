@@ -1,0 +1,44 @@
+"""Which pages to ask the platforms about: the addresses people list, and the pages that rank."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from connectors.errors import TallyrankError
+from connectors.urls import url_key
+from pipelines.lake import Lake
+
+MOST_PAGES = 5_000
+LIST = "pages.txt"
+
+
+def pages(lake: Lake, day: date) -> list[str]:
+    """Addresses to ask about on a day, one per join key: those listed in `<data>/pages.txt` first, then those that the
+    rankings read up to that day hold, best position first; at most MOST_PAGES.
+    """
+    chosen: dict[str, str] = {}
+    for url in [*listed(lake.root / LIST), *_ranked(lake, day)]:
+        key = url_key(url)
+        if key is not None and "." in key.partition("/")[0]:
+            chosen.setdefault(key, url)
+        if len(chosen) >= MOST_PAGES:
+            break
+    return list(chosen.values())
+
+
+def listed(path: Path) -> list[str]:
+    """The addresses of a text file, one a line; blank lines and lines that begin with # are passed over."""
+    if not path.exists():
+        return []
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise TallyrankError(f"{path}: not a text file in UTF-8; save it as plain text, one address a line") from None
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _ranked(lake: Lake, day: date) -> list[str]:
+    parts = [part for part in lake.parts("rankings") if part.day <= day]
+    select = f"SELECT url FROM parts WHERE found GROUP BY url ORDER BY min(position), url LIMIT {2 * MOST_PAGES}"
+    return [row[0] for row in lake.query(parts, "rankings", select)]

@@ -1,0 +1,179 @@
+"""Read one source for one day: decide what to ask, fetch, keep the raw rows, parse them. No Dagster here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connectors.base import Ask, Connector, ConnectorSettings, Post, Stream, parse_all
+from connectors.errors import PastRefused, SourceError
+from connectors.records import (
+    OBSERVATION_SCHEMA,
+    RANKING_SCHEMA,
+    Basis,
+    Raw,
+    Status,
+    day_noon,
+    raw_table,
+    to_table,
+)
+from connectors.urls import url_key
+from pipelines.lake import FETCHED_AT, Lake, Part
+from pipelines.pages import pages
+
+KNOWN_POSTS_DAYS = 60
+ORDER = {"account": 0, "urls": 1, "posts": 2}
+PARSED_LAYER = {"votes": "observations", "rankings": "rankings"}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDay:
+    """How reading one stream for one day went. `error` is the first failure in words."""
+
+    connector: str
+    stream: str
+    day: date
+    n_rows: int
+    n_failed: int
+    n_parsed: int
+    n_requests: int
+    error: str | None
+
+    @property
+    def is_failed(self) -> bool:
+        """Nothing could be read."""
+        return self.n_failed > 0 and self.n_failed == self.n_rows
+
+
+def pull_day(lake: Lake, connector: Connector, day: date) -> list[StreamDay]:
+    """Read every stream of a connector for a day and replace that day in the lake.
+
+    A stream that fails leaves its failed rows; the other streams go on. Raises SourceError before anything is asked
+    when the source is not configured or the day cannot be asked about.
+    """
+    settings = connector.ready()
+    streams = sorted(connector.streams, key=lambda s: ORDER[s.asks])
+    for stream in streams:
+        refuse_past(connector, stream, settings, day)
+    return [_pull_stream(lake, connector, stream, settings, day) for stream in streams]
+
+
+def refuse_past(connector: Connector, stream: Stream, settings: ConnectorSettings, day: date) -> None:
+    """Raise PastRefused when a live counter is asked about another day than today."""
+    today = datetime.now(UTC).date()
+    if day == today or settings.has_clock or (stream.keeps_past and day < today):
+        return
+    words = f"{stream.title} can only be read live: asked for {day}, today is {today} (UTC). Leave out the day."
+    raise PastRefused(connector.name, words)
+
+
+def _pull_stream(lake: Lake, connector: Connector, stream: Stream, settings: Any, day: date) -> StreamDay:
+    now = day_noon(day) if settings.has_clock else datetime.now(UTC)
+    ask = _with_subjects(lake, connector, stream, Ask(settings, day, now))
+    rows = fetch(connector, stream, ask) if stream.asks == "account" or ask.urls or ask.posts else []
+    return keep(lake, connector, stream, day, rows, ask.meter.requests)
+
+
+def fetch(connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:
+    """All rows of a stream; a failure of the stream as a whole becomes one failed row."""
+    rows: list[Raw] = []
+    try:
+        rows.extend(stream.fetch(ask))
+    except SourceError as error:
+        words = f"{type(error).__name__}: {error.message}"
+        rows.append(Raw(stream.name, ask.observed_at, Status.FAILED, error=words))
+    return rows
+
+
+def keep(
+    lake: Lake, connector: Connector, stream: Stream, day: date, rows: Sequence[Raw], n_requests: int
+) -> StreamDay:
+    """Replace the raw and parsed rows of a day in the lake."""
+    parsed = parsed_table(connector, stream, rows)
+    layer = PARSED_LAYER[connector.signal]
+    lake.write(Part("raw", connector.name, stream.name, day), raw_table(rows))
+    lake.write(Part(layer, connector.name, stream.name, day), parsed)
+    errors = [r.error for r in rows if r.status is Status.FAILED]
+    first = errors[0] if errors else None
+    return StreamDay(
+        connector.name, stream.name, day, len(rows), len(errors), parsed.num_rows, n_requests, first
+    )  # fmt: skip
+
+
+def parsed_table(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> pa.Table:
+    """Rows parsed into observations or rankings, with their join keys."""
+    records = parse_all(connector, stream, rows)
+    schema = OBSERVATION_SCHEMA if connector.signal == "votes" else RANKING_SCHEMA
+    return to_table(records, schema, url_key=[url_key(r.url) if r.url else None for r in records])
+
+
+def _with_subjects(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> Ask:
+    if stream.asks == "account":
+        return ask
+    if stream.asks == "posts":
+        return replace(ask, posts=tuple(known_posts(lake, connector, ask.day)))
+    asked = last_asked(lake, connector, stream, ask.day)
+    wanted = pages(lake, ask.day)
+    if _is_discovery(connector, stream):
+        since = ask.day - timedelta(days=ask.settings.rediscover_days)
+        wanted = [u for u in wanted if asked.get(u, date.min) <= since]
+    if stream.budget is not None:
+        wanted = sorted(wanted, key=lambda u: asked.get(u, date.min))[: getattr(ask.settings, stream.budget)]
+    return replace(ask, urls=tuple(wanted))
+
+
+def _is_discovery(connector: Connector, stream: Stream) -> bool:
+    """Whether pages are asked about to find posts, which are then refreshed by id."""
+    refreshed = any(s.asks == "posts" for s in connector.streams)
+    return stream.asks == "urls" and connector.basis is Basis.POST and refreshed
+
+
+def last_asked(lake: Lake, connector: Connector, stream: Stream, before: date) -> dict[str, date]:
+    """The last day before `before` on which each page was asked about with success."""
+    parts = [p for p in lake.parts("raw", connector.name, stream.name) if p.day < before]
+    select = f"SELECT subject, max(day) FROM parts WHERE status <> '{Status.FAILED.value}' GROUP BY subject"
+    return dict(lake.query(parts, "raw", select))
+
+
+def known_posts(lake: Lake, connector: Connector, day: date) -> list[Post]:
+    """Posts found on earlier days and not gone since, less those that another stream has read this day already."""
+    found = [p for p in lake.parts("observations", connector.name) if day - p.day <= timedelta(days=KNOWN_POSTS_DAYS)]
+    earlier = [p for p in found if p.day < day]
+    today = [p for p in found if p.day == day and connector.stream(p.stream).asks != "posts"]
+    done = {row[0] for row in lake.query(today, "observations", "SELECT DISTINCT object_id FROM parts")}
+    return [Post(*row) for row in lake.query(earlier, "observations", LAST_SEEN) if row[0] not in done]
+
+
+LAST_SEEN = f"""
+    SELECT object_id, url, published_at FROM (
+        SELECT
+            object_id, url, published_at, status,
+            row_number() OVER (PARTITION BY object_id ORDER BY observed_at DESC, status, verb, url) AS nth
+        FROM parts WHERE object_id IS NOT NULL AND url IS NOT NULL AND status <> '{Status.FAILED.value}'
+    ) WHERE nth = 1 AND status <> '{Status.NOT_FOUND.value}' ORDER BY object_id
+"""
+
+
+def purge(lake: Lake, connectors: Iterable[Connector], now: datetime) -> list[Part]:
+    """Delete what a platform's terms do not let us keep any longer; returns the parts that were deleted."""
+    gone = []
+    for connector in connectors:
+        if connector.retention_days is None:
+            continue
+        limit = now - timedelta(days=connector.retention_days)
+        for layer in ("raw", PARSED_LAYER[connector.signal]):
+            for part in list(lake.parts(layer, connector.name)):
+                if _fetched_at(lake, part) < limit:
+                    lake.remove(part)
+                    gone.append(part)
+    return gone
+
+
+def _fetched_at(lake: Lake, part: Part) -> datetime:
+    metadata = pq.read_metadata(lake.path(part)).metadata or {}
+    return datetime.fromisoformat(metadata[FETCHED_AT].decode())

@@ -1,0 +1,147 @@
+"""Run the Dagster jobs in this process, for the command line: same assets, same history of runs, no server needed."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlalchemy
+import yaml
+
+from connectors.errors import TallyrankError
+from pipelines.definitions import REPOSITORY, build_defs
+from pipelines.defs.jobs import ANALYSIS, BY_HAND, RANKINGS, VOTES
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class Outcome:
+    """How a run ended: the steps that went well and, in words, those that did not."""
+
+    succeeded: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: Outcome) -> None:
+        """Take in the steps of another run."""
+        self.succeeded += other.succeeded
+        self.failed |= other.failed
+
+
+def run_days(data: Path, first: date, last: date) -> Outcome:
+    """Read rankings, then votes, for each day; then analyse and publish. A source that fails stops no other."""
+    defs = build_defs(data)
+    outcome = Outcome()
+    names = [job.name for job in defs.jobs or []]
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    with _instance(data) as instance:
+        for name in (RANKINGS, VOTES):
+            if name in names:
+                outcome.add(_execute(defs, name, instance, tags))
+        outcome.add(_execute(defs, ANALYSIS, instance, {}))
+    return outcome
+
+
+def analyze(data: Path) -> Outcome:
+    """Make tables, models, warehouse and report from what is in the lake."""
+    with _instance(data) as instance:
+        return _execute(build_defs(data), ANALYSIS, instance, {})
+
+
+def steps(data: Path, first: date, last: date) -> int:
+    """How many pieces of work `run_days` will report."""
+    defs = build_defs(data)
+    days = (last - first) // timedelta(days=1) + 1
+    names = {job.name: job for job in defs.jobs or []}
+    reading = sum(len(defs.resolve_job_def(name).all_node_defs) * days for name in (RANKINGS, VOTES) if name in names)
+    return reading + len(defs.resolve_job_def(ANALYSIS).all_node_defs)
+
+
+def _execute(defs: dg.Definitions, job: str, instance: dg.DagsterInstance, tags: dict[str, str]) -> Outcome:
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance, tags=tags | {BY_HAND: "true"}, run_config=QUIET, raise_on_error=False
+    )
+    outcome = Outcome()
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            outcome.succeeded.append(str(event.step_key))
+        elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            outcome.failed[str(event.step_key)] = _words(event.step_failure_data)
+    if not result.success and not outcome.failed:
+        raise TallyrankError(f"the job {job} failed before its first step; open it with `make ui` to see why")
+    return outcome
+
+
+def _words(data: Any) -> str:
+    """What a failed step says, without a traceback: our own words where the failure is one of ours."""
+    ours = data.user_failure_data
+    if ours and ours.description:
+        return str(ours.description)
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else "failed without a word"
+
+
+@contextmanager
+def _relaxed_history() -> Iterator[None]:
+    """Inside the block, the history of runs is written without waiting for the disk at each of its many commits.
+
+    A power cut may then cost the history of this very run; the lake itself is flushed file by file, as ever.
+    """
+
+    def relax(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", relax)
+
+
+def dagster_home(data: Path) -> Path:
+    """The folder that DAGSTER_HOME names for a data folder: the project for its own, else `<data>/dagster`.
+
+    Either way the history of runs is in `<data>/dagster`, and the settings are those of dagster.yaml.
+    """
+    home = data / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    if data == REPOSITORY / "data":
+        return REPOSITORY
+    settings = _settings(home)
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return home
+
+
+def _settings(home: Path) -> dict[str, Any]:
+    """The settings of dagster.yaml, with everything that is written kept in `home`."""
+    settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
+    settings["storage"]["sqlite"]["base_dir"] = str(home)
+    settings["local_artifact_storage"]["config"]["base_dir"] = str(home)
+    settings["compute_logs"]["config"]["base_dir"] = str(home / "logs")
+    return settings
+
+
+@contextmanager
+def _instance(data: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance whose history stands beside the lake; what steps print is shown, not captured."""
+    home = data / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    overrides = _settings(home) | {
+        "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    }
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with _relaxed_history(), dg.DagsterInstance.local_temp(str(home), overrides=overrides) as instance:
+        yield instance

@@ -1,0 +1,72 @@
+"""One connector by itself, from files of subjects to a file of readings: for debugging a source, or for that alone."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from connectors.base import Ask, Connector, Post, Stream, discover
+from connectors.errors import TallyrankError
+from connectors.records import Raw, Status, day_noon
+from pipelines.console import out
+from pipelines.lake import replaced
+from pipelines.pages import listed
+from pipelines.pull import fetch, parsed_table, refuse_past
+
+
+def pull_to_file(name: str, path: Path, urls: Path | None, posts: Path | None, day: date) -> None:
+    """Ask one connector about pages, posts, or (with neither) the account; write its readings as Parquet.
+
+    Raises TallyrankError when the connector is unknown or cannot be asked that way, or when every read failed.
+    """
+    connector = discover().get(name)
+    if connector is None:
+        raise TallyrankError(f"no source is called {name!r}; there are: {', '.join(discover())}")
+    asks = "urls" if urls else "posts" if posts else "account"
+    stream = _stream(connector, asks)
+    settings = connector.ready()
+    refuse_past(connector, stream, settings, day)
+    moment = day_noon(day) if settings.has_clock else datetime.now(UTC)
+    ask = Ask(settings, day, moment, tuple(_lines(urls)), tuple(_posts(posts)))
+    rows = fetch(connector, stream, ask)
+    table = parsed_table(connector, stream, rows)
+    with replaced(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    _summarise(connector, stream, rows, ask, table.num_rows, path)
+
+
+def _stream(connector: Connector, asks: str) -> Stream:
+    found = next((s for s in connector.streams if s.asks == asks), None)
+    if found is None:
+        ways = {"urls": "--urls FILE", "posts": "--posts FILE", "account": "neither --urls nor --posts"}
+        known = " or ".join(ways[s.asks] for s in connector.streams)
+        raise TallyrankError(f"{connector.name} cannot be asked with {ways[asks]}; give {known}")
+    return found
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    if not path.is_file():
+        raise TallyrankError(f"{path} is no file; give a text file, one entry a line")
+    return listed(path)
+
+
+def _posts(path: Path | None) -> list[Post]:
+    rows = csv.reader(_lines(path))
+    return [Post(row[0].strip(), row[1].strip() if len(row) > 1 else "") for row in rows if row]
+
+
+def _summarise(connector: Connector, stream: Stream, rows: list[Raw], ask: Ask, n: int, path: Path) -> None:
+    by_status = Counter(row.status.value for row in rows)
+    words = ", ".join(f"{count} {status}" for status, count in sorted(by_status.items())) or "no rows"
+    out.print(f"{connector.title}, {stream.title}: {words}; {ask.meter.requests} requests; {n} readings in {path}")
+    errors = [row.error for row in rows if row.status is Status.FAILED]
+    if errors and len(errors) == len(rows):
+        raise TallyrankError(f"{connector.name}: every read failed, first: {errors[0]}")
+    if errors:
+        out.print(f"{len(errors)} reads failed, first: {errors[0]}", markup=False)

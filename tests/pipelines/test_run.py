@@ -1,0 +1,148 @@
+"""`tallyrank run` from end to end: real processes, the real sandbox, real files."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import TALLYRANK, environment_of
+
+FIRST, LAST = "2026-10-12", "2026-10-13"
+KILLS = 20
+
+
+def contents(folder: Path) -> dict[str, list[str]]:
+    """Every Parquet file of a lake by its path, as its rows in a fixed order."""
+    return {
+        str(path.relative_to(folder)): sorted(map(repr, pq.read_table(path, partitioning=None).to_pylist()))
+        for path in sorted((folder / "lake").rglob("*.parquet"))
+    }
+
+
+def published(folder: Path) -> dict[str, list[str]]:
+    """Every table of the warehouse as its rows in a fixed order."""
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+        names = [row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        return {name: sorted(map(repr, con.execute(f'FROM "{name}"').fetchall())) for name in names}
+
+
+def few_sources(sandbox: str, data: Path) -> dict[str, str]:
+    """Rankings, a source that discovers and refreshes posts, and one that reads totals."""
+    off = {f"TALLYRANK_{n}_ENABLED": "false" for n in ("FACEBOOK", "INSTAGRAM", "PINTEREST", "YOUTUBE", "REDDIT")}
+    return environment_of(sandbox, data) | off
+
+
+@pytest.fixture(scope="module")
+def undisturbed(_sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, float]]:
+    """A lake filled without interruption, and the seconds that took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    started = time.monotonic()
+    command = [*TALLYRANK, "run", "--from", FIRST, "--to", LAST]
+    subprocess.run(command, env=few_sources(_sandbox[0], folder), cwd=folder, check=True, capture_output=True)
+    return folder, time.monotonic() - started
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_killed_run_leaves_nothing_that_a_second_run_does_not_mend(
+    seed: int, undisturbed: tuple[Path, float], sandbox: str, tmp_path: Path
+) -> None:
+    """Killed at a random moment and run again, the lake equals that of an undisturbed run, row for row."""
+    reference, seconds = undisturbed
+    command = [*TALLYRANK, "run", "--from", FIRST, "--to", LAST]
+    environment = few_sources(sandbox, tmp_path)
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        try:
+            run.wait(random.Random(seed).uniform(0.25, 1.0) * seconds)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+    again = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert contents(tmp_path) == contents(reference)
+    assert published(tmp_path) == published(reference)
+    assert not list(tmp_path.rglob("*.tmp-*"))
+
+
+def test_reading_a_day_again_replaces_it_exactly(tallyrank: Any, tmp_path: Path) -> None:
+    """The same days read twice give the same lake, row for row, from every source."""
+    first = tallyrank("run", "--from", FIRST, "--to", LAST)
+    assert first.returncode == 0, first.stderr
+    before = contents(tmp_path / "data")
+    assert tallyrank("run", "--day", LAST).returncode == 0
+    assert contents(tmp_path / "data") == before
+    assert {p.split("/")[2] for p in before if p.startswith("lake/observations")} >= {
+        "connector=facebook", "connector=hackernews", "connector=hatena", "connector=pinterest", "connector=reddit",
+        "connector=youtube",
+    }  # fmt: skip
+
+
+READER = """
+import duckdb, json, pathlib, sys
+path, stop, seen, n = sys.argv[1], pathlib.Path(sys.argv[2]), set(), 0
+while not stop.exists():
+    with duckdb.connect(path, read_only=True) as con:
+        state = tuple(con.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in
+                      ("stg_observations", "stg_rankings", "serp_results", "serp_votes", "source_health"))
+        seen.add(state); n += 1
+print(json.dumps({"reads": n, "seen": sorted(seen)}))
+"""
+
+
+def test_readers_never_wait_and_never_see_half_a_day(tallyrank: Any, tmp_path: Path) -> None:
+    """While runs publish day after day, another process opens the warehouse in a loop: no error, only whole states."""
+    data, stop = tmp_path / "data", tmp_path / "stop"
+    states = []
+    assert tallyrank("run", "--day", "2026-10-12").returncode == 0
+    states.append(_state(data))
+    command = [TALLYRANK[0], "-c", READER, str(data / "warehouse.duckdb"), str(stop)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
+        for day in ("2026-10-13", "2026-10-14"):
+            assert tallyrank("run", "--day", day).returncode == 0
+            states.append(_state(data))
+        stop.touch()
+        out, err = reader.communicate(timeout=60)
+    assert reader.returncode == 0, err
+    found = json.loads(out)
+    assert found["reads"] > 20
+    assert {tuple(s) for s in found["seen"]} <= set(states)
+    assert len(found["seen"]) > 1
+
+
+def _state(data: Path) -> tuple[int, ...]:
+    tables = ("stg_observations", "stg_rankings", "serp_results", "serp_votes", "source_health")
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as con:
+        return tuple(con.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0] for t in tables)
+
+
+def test_a_failing_source_fails_alone_and_first(tallyrank: Any, fault: Any, tmp_path: Path) -> None:
+    """One platform down: its own step fails, the others publish, and command line and report name it first."""
+    fault("hatena", "500")
+    result = tallyrank("run", "--day", LAST)
+    assert result.returncode == 1
+    assert "read_hatena" in result.stderr
+    assert "Traceback" not in result.stderr
+    report = (tmp_path / "data" / "report.html").read_text(encoding="utf-8")
+    assert report.index("hatena / by_url") < report.index("What is known")
+    with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb"), read_only=True) as con:
+        votes = con.execute("SELECT count(*) FROM stg_observations WHERE platform = 'reddit' AND count > 0").fetchall()
+        failed = con.execute(
+            "SELECT count(*), count(count) FROM stg_observations WHERE platform = 'hatena'"
+        ).fetchall()
+    assert votes[0][0] > 0
+    assert failed[0][0] > 0 and failed[0][1] == 0
+
+
+def test_a_live_counter_refuses_the_past(tallyrank: Any, sandbox: str) -> None:
+    """A host without a clock of its own can only be read today; a past day is refused in words that say so."""
+    result = tallyrank("run", "--day", LAST, TALLYRANK_HATENA_BASE_URL=f"{sandbox}/{LAST}/hatena")
+    assert result.returncode == 1
+    assert "can only be read live" in result.stderr
