@@ -8,7 +8,7 @@ import sys
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -32,9 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-imports = typer.Typer(help="Import votes, rankings, covariates or aliases from a file.", no_args_is_help=True)
+imports = typer.Typer(help="Import votes, rankings or covariates from a file.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 
+UsageError = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
 REPOSITORY = Path(__file__).resolve().parents[1]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")
@@ -322,18 +323,26 @@ def ui(
 def main() -> None:
     """Entry point: errors become one line and an exit code."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except UsageError as error:
+        if not error.format_message():  # no command: the help has been printed
+            sys.exit(2)
+        command = error.ctx.command_path if error.ctx else "tallyrank"
+        _fail(f"{error.format_message()} (see `{command} --help`)", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("stopped; what was read so far is kept, and running again goes on from there", 130)
     except TallyrankError as error:
-        err.print(f"tallyrank: {error}", markup=False)
-        sys.exit(1)
+        _fail(str(error), 1)
     except Exception as error:  # the last line of defence before a traceback reaches a user
         if os.environ.get("TALLYRANK_DEBUG"):
             raise
         words = " ".join(str(error).split())[:300]
-        err.print(
-            f"tallyrank: unexpected {type(error).__name__}: {words} (set TALLYRANK_DEBUG=1 to see where)", markup=False
-        )
-        sys.exit(1)
+        _fail(f"unexpected {type(error).__name__}: {words} (set TALLYRANK_DEBUG=1 to see where)", 1)
+
+
+def _fail(words: str, code: int) -> NoReturn:
+    err.print(f"tallyrank: {words}", markup=False)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -98,8 +98,8 @@ class Lake:
         """SQL that reads a layer (or some of its parts) with connector, stream and day; zero typed rows when empty."""
         if next(self.parts(layer) if parts is None else iter(parts := list(parts)), None) is None:
             return f"SELECT * FROM ({_empty(LAYERS[layer])}) WHERE false"
-        whole = self.root / "lake" / layer / "*" / "*" / "*" / "data.parquet"
-        files = _quoted(whole) if parts is None else f"[{', '.join(_quoted(self.path(p)) for p in parts)}]"
+        whole = _quoted(self.root / "lake" / layer, "/*/*/*/data.parquet")
+        files = whole if parts is None else f"[{', '.join(_quoted(self.path(p)) for p in parts)}]"
         kinds = "{'connector': VARCHAR, 'stream': VARCHAR, 'day': DATE}"
         columns = ", ".join(f'"{name}"' for name in _columns(layer))
         return (
@@ -121,8 +121,13 @@ class Lake:
             con.execute(f"CREATE VIEW reads AS SELECT * EXCLUDE (payload) FROM ({self.source('raw')})")
         for path in sorted(self.table_path("x").parent.glob("*.parquet")):
             if path.stem in names or not names:
-                con.execute(f'CREATE VIEW "{path.stem}" AS FROM read_parquet({_quoted(path)})')
+                con.execute(f'CREATE VIEW "{path.stem}" AS FROM {self.file(path)}')
         return con
+
+    @staticmethod
+    def file(path: Path) -> str:
+        """SQL that reads one Parquet file as it is, whatever the folders above it are called."""
+        return f"read_parquet({_quoted(path)}, hive_partitioning = false)"
 
     def query(self, parts: Iterable[Part], layer: str, select: str) -> list[tuple[Any, ...]]:
         """The rows of a SELECT over some parts of a layer, which it reads as `parts`."""
@@ -147,8 +152,10 @@ def _empty(schema: pa.Schema) -> str:
     return f"SELECT {', '.join(typed + partition)}"
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _quoted(path: Path, glob: str = "") -> str:
+    """A path (and what is to be found below it) as SQL text; brackets and stars in the path mean themselves."""
+    text = "".join(f"[{c}]" if c in "[*?" else c for c in str(path)) + glob
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextlib.contextmanager
@@ -161,7 +168,7 @@ def replaced(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
+        with temporary.open("rb") as file:  # reading is enough to flush, and a published file is read-only by then
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
@@ -172,7 +179,8 @@ def replaced(path: Path) -> Iterator[Path]:
 def _sweep(path: Path, is_stale: Callable[[int], bool]) -> None:
     """Remove what killed processes left beside a path."""
     for left in path.parent.glob(f"{path.name}.tmp-*"):
-        if is_stale(int(left.name.rpartition("-")[2])):
+        pid = left.name.removeprefix(f"{path.name}.tmp-").partition(".")[0]  # DuckDB adds ".wal"
+        if pid.isdigit() and is_stale(int(pid)):
             left.unlink(missing_ok=True)
 
 

@@ -28,13 +28,14 @@ def publish(lake: Lake) -> dict[str, int]:
 
 def _fill(lake: Lake, path: Path) -> dict[str, int]:
     """One table per finished Parquet table, then views; closed and checkpointed at the end."""
-    path.unlink(missing_ok=True)
+    for stale in (path, path.with_name(path.name + ".wal")):  # of a killed process that had our number
+        stale.unlink(missing_ok=True)
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         con.execute(f"ATTACH '{_escaped(path)}' AS warehouse (STORAGE_VERSION 'v1.5.0')")
         con.execute("USE warehouse")
         for name, (description, columns) in _tables().items():
-            con.execute(f"CREATE TABLE {name} AS FROM read_parquet('{_escaped(lake.table_path(name))}')")
+            con.execute(f"CREATE TABLE {name} AS FROM {lake.file(lake.table_path(name))}")
             _comment(con, name, description, columns)
         _wide_view(con)
         counts = {name: con.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in _tables()}
@@ -59,7 +60,7 @@ def _wide_view(con: duckdb.DuckDBPyConnection) -> None:
     """`serp_votes_wide`: one row per keyword, list and result, with a column per platform and verb."""
     pairs = con.execute("SELECT DISTINCT platform, verb FROM serp_votes ORDER BY ALL").fetchall()
     columns = [
-        f"max(CASE WHEN v.platform = '{_sql(p)}' AND v.verb = '{v}' THEN v.{source} END) AS \"{_name(p)}_{v}{suffix}\""
+        f"max(CASE WHEN v.platform = '{_text(p)}' AND v.verb = '{v}' THEN v.{source} END) AS {_name(p, v + suffix)}"
         for p, v in pairs
         for source, suffix in (("votes", ""), ("votes_7d", "_7d"))
     ]
@@ -74,12 +75,16 @@ def _wide_view(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _name(platform: str) -> str:
-    return platform.replace('"', "")
+def _name(platform: str, rest: str) -> str:
+    return '"' + f"{platform}_{rest}".replace('"', '""') + '"'
 
 
 def _sql(text: str) -> str:
-    return " ".join(text.split()).replace("'", "''")
+    return _text(" ".join(text.split()))
+
+
+def _text(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def _escaped(path: Path) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
 import sqlglot
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlglot import exp
 
 from connectors.errors import TallyrankError
@@ -34,8 +35,8 @@ class Header(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     description: str
-    grain: list[str]
-    columns: dict[str, str]
+    grain: Annotated[list[str], Field(min_length=1)]
+    columns: dict[str, Annotated[str, Field(min_length=1)]]
     checks: dict[str, str] = {}
 
 
@@ -53,18 +54,25 @@ class SqlTable:
 @cache
 def tables(folder: Path = FOLDER) -> dict[str, SqlTable]:
     """All tables, each after those it reads."""
-    found = {path.stem: load(path) for path in sorted(folder.glob("*/*.sql"))}
+    paths = sorted(folder.glob("*/*.sql"))
+    found = {path.stem: load(path) for path in paths}
+    for path in paths:
+        if path.parent.name != found[path.stem].layer:
+            raise TallyrankError(f"{path.name} stands in {path.parent.name} and {found[path.stem].layer}: keep one")
     for table in found.values():
         if unknown := table.reads - found.keys() - set(SOURCES):
             raise TallyrankError(
                 f"{table.name}.sql reads {', '.join(sorted(unknown))}, which is no table and no source"
             )
-    order = TopologicalSorter({name: table.reads & found.keys() for name, table in found.items()})
-    return {name: found[name] for name in order.static_order()}
+    order = TopologicalSorter({name: sorted(table.reads & found.keys()) for name, table in found.items()})
+    try:
+        return {name: found[name] for name in order.static_order()}
+    except CycleError as error:
+        raise TallyrankError(f"these tables read each other in a circle: {' -> '.join(error.args[1])}") from None
 
 
 def load(path: Path) -> SqlTable:
-    """Read one file; raises TallyrankError naming the file when its header is missing or wrong."""
+    """Read one file; raises TallyrankError naming the file when its header or query is missing or wrong."""
     text = path.read_text(encoding="utf-8")
     head, end, query = text.partition("*/")
     if not head.startswith("/*") or not end:
@@ -73,7 +81,10 @@ def load(path: Path) -> SqlTable:
         header = Header.model_validate(yaml.safe_load(head[2:]))
     except (yaml.YAMLError, ValidationError) as error:
         raise TallyrankError(f"{path}: header not understood: {error}") from None
-    return SqlTable(path.stem, path.parent.name, header, query.strip(), _reads(query))
+    try:
+        return SqlTable(path.stem, path.parent.name, header, query.strip(), _reads(query))
+    except sqlglot.errors.SqlglotError as error:
+        raise TallyrankError(f"{path}: query not understood: {error}") from None
 
 
 def _reads(query: str) -> frozenset[str]:
@@ -88,7 +99,7 @@ def build(lake: Lake, table: SqlTable) -> int:
     with lake.connect(*table.reads) as con, replaced(path) as temporary:
         target = str(temporary).replace("'", "''")
         con.execute(f"COPY ({table.query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
-        con.execute(f"CREATE TEMP VIEW made AS FROM read_parquet('{target}')")
+        con.execute(f"CREATE TEMP VIEW made AS FROM {lake.file(temporary)}")
         audit(con, table, "made")
         rows = con.execute("SELECT count(*) FROM made").fetchone()
     return int(rows[0]) if rows else 0
@@ -100,7 +111,10 @@ def audit(con: duckdb.DuckDBPyConnection, table: SqlTable, relation: str) -> Non
     if columns != list(table.header.columns):
         raise AuditError(f"{table.name}: columns are {columns}, the header says {list(table.header.columns)}")
     for name, condition in {**_grain_checks(table), **table.header.checks}.items():
-        broken = con.execute(f"SELECT count(*) FROM {relation} WHERE NOT coalesce(({condition}), false)").fetchone()
+        try:
+            broken = con.execute(f"SELECT count(*) FROM {relation} WHERE NOT coalesce(({condition}), false)").fetchone()
+        except duckdb.Error as error:
+            raise AuditError(f"{table.name}: the check '{name}' ({condition}) makes no sense: {error}") from None
         if broken and broken[0]:
             raise AuditError(f"{table.name}: {broken[0]} rows break the check '{name}' ({condition})")
     grain = ", ".join(table.header.grain)

@@ -60,7 +60,9 @@ def test_a_killed_run_leaves_nothing_that_a_second_run_does_not_mend(
     reference, seconds = undisturbed
     command = [*TALLYRANK, "run", "--from", FIRST, "--to", LAST]
     environment = few_sources(sandbox, tmp_path)
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as run:
         try:
             run.wait(random.Random(seed).uniform(0.25, 1.0) * seconds)
         except subprocess.TimeoutExpired:
@@ -134,9 +136,7 @@ def test_a_failing_source_fails_alone_and_first(tallyrank: Any, fault: Any, tmp_
     assert report.index("hatena / by_url") < report.index("What is known")
     with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb"), read_only=True) as con:
         votes = con.execute("SELECT count(*) FROM stg_observations WHERE platform = 'reddit' AND count > 0").fetchall()
-        failed = con.execute(
-            "SELECT count(*), count(count) FROM stg_observations WHERE platform = 'hatena'"
-        ).fetchall()
+        failed = con.execute("SELECT count(*), count(count) FROM stg_observations WHERE platform = 'hatena'").fetchall()
     assert votes[0][0] > 0
     assert failed[0][0] > 0 and failed[0][1] == 0
 

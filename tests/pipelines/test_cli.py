@@ -1,0 +1,190 @@
+"""The command line as people use it: what it prints, what it exits with, and what it does to the lake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.sandbox.world import TRUTH
+
+FRONT_PAGE = "data/hacker-news/frontpage_2021-03-01_14d.csv"
+VOTES = """url,platform,verb,observed_at,count
+https://a.example/1,reddit,like,2026-10-01T00:00:00Z,5
+https://a.example/2,reddit,like,2026-10-01T00:00:00Z,many
+https://a.example/3,reddit,like,2026-10-01T00:00:00Z,
+"""
+
+
+def files(folder: Path) -> dict[str, int]:
+    """Every file of a folder with the moment it was last written."""
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*.parquet")}
+
+
+class TestRealData:
+    """Two weeks of a real front page with real votes, imported and analysed as the README says."""
+
+    EXPECTED: ClassVar = {
+        ("like", 10): 0.1874, ("like", 20): 0.1876, ("like", 30): 0.1502,
+        ("comment", 10): 0.1074, ("comment", 20): 0.0860, ("comment", 30): 0.0517,
+    }  # fmt: skip
+
+    @pytest.fixture
+    def imported(self, tallyrank: Any, shared: Path) -> Any:
+        """The file imported twice over: once as votes, once as rankings."""
+        wide = ("--map", "like=upvotes", "--map", "comment=comments")
+        votes = tallyrank("import", "votes", shared / FRONT_PAGE, "--platform", "hackernews", *wide)
+        assert votes.returncode == 0, votes.stderr
+        where = ("--keyword", "front page", "--engine", "hackernews", "--map", "ranked_at=observed_at")
+        rankings = tallyrank("import", "rankings", shared / FRONT_PAGE, *where)
+        assert rankings.returncode == 0, rankings.stderr
+        return tallyrank
+
+    def test_correlations_are_those_of_the_reference(self, imported: Any, tmp_path: Path) -> None:
+        """Mean within-list Spearman to four decimals over 625 lists; job ads without votes are unknown, not zero."""
+        assert imported("analyze").returncode == 0
+        found = json.loads(imported("results", "--format", "json").stdout)
+        assert found["verdicts"] == []
+        rows = {(r["verb"], r["depth"]): r for r in found["correlations"]}
+        assert {key: round(r["mean_rho"], 4) for key, r in rows.items()} == self.EXPECTED
+        assert {(r["platform"], r["n_lists"], r["n_skipped"]) for r in rows.values()} == {("hackernews", 625, 0)}
+        assert all(r["ci_low"] is None for r in rows.values()), "one keyword tells nothing of its own uncertainty"
+        with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb"), read_only=True) as con:
+            jobs = con.execute(
+                "SELECT count(*), count(votes) FROM serp_votes WHERE url LIKE 'https://www.workatastartup.com/%'"
+            ).fetchall()
+        assert jobs[0][0] > 0 and jobs[0][1] == 0
+
+
+class TestImport:
+    """Imports keep what is usable, name what is not, and change nothing when repeated."""
+
+    def test_bad_rows_are_set_aside_with_line_and_reason(self, tallyrank: Any, tmp_path: Path) -> None:
+        """One row of three is unusable: it stands in the rejects file, the others in the lake, the unknown as NULL."""
+        (tmp_path / "votes.csv").write_text(VOTES)
+        result = tallyrank("import", "votes", "votes.csv")
+        assert result.returncode == 0, result.stderr
+        rejects = next((tmp_path / "data" / "rejects").glob("*.csv")).read_text()
+        assert "3," in rejects and "many" in rejects
+        kept = pq.read_table(next((tmp_path / "data" / "lake" / "observations").rglob("*.parquet")), partitioning=None)
+        assert kept["count"].to_pylist() == [5, None]
+        assert kept["status"].to_pylist() == ["observed", "hidden"]
+
+    def test_the_same_file_again_changes_nothing(self, tallyrank: Any, tmp_path: Path) -> None:
+        """Not a single file is written the second time; another mapping is another import."""
+        (tmp_path / "votes.csv").write_text(VOTES)
+        tallyrank("import", "votes", "votes.csv")
+        before = files(tmp_path / "data")
+        again = tallyrank("import", "votes", "votes.csv")
+        assert again.returncode == 0
+        assert "already in the lake" in again.stdout
+        assert files(tmp_path / "data") == before
+
+    def test_a_file_without_a_usable_row_is_an_error(self, tallyrank: Any, tmp_path: Path) -> None:
+        """Exit code 1, one line, nothing in the lake."""
+        (tmp_path / "votes.csv").write_text("url,platform,verb,observed_at,count\nhttps://a.example,x,like,never,1\n")
+        result = tallyrank("import", "votes", "votes.csv")
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert not files(tmp_path)
+
+    def test_covariates_reach_the_warehouse(self, tallyrank: Any, tmp_path: Path) -> None:
+        """Numbers about pages are kept in long form under the page's key."""
+        (tmp_path / "links.csv").write_text("url,links,note\nhttps://www.a.example/1/,12,old\n")
+        assert tallyrank("import", "covariates", "links.csv").returncode == 0
+        assert tallyrank("analyze").returncode == 0
+        with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb"), read_only=True) as con:
+            rows = con.execute("SELECT page_key, name, value FROM page_covariates").fetchall()
+        assert rows == [("a.example/1", "links", 12.0)]
+
+
+WRONG_USAGE = [
+    ("results", "--format", "xml"),
+    ("results", "--nope"),
+    ("nope",),
+    ("import", "votes"),
+    ("import", "votes", "x.csv", "--map", "like"),
+    ("run", "--from", "2026-10-02", "--to", "2026-10-01"),
+    ("run", "--day", "tomorrow"),
+    ("run", "--day", "2026-10-01", "--to", "2026-10-01"),
+]
+FAILING_WORK = [
+    ("results",),
+    ("report", "--out", "x.html"),
+    ("import", "votes", "missing.csv"),
+    ("pull", "nope", "--out", "x.parquet"),
+    ("pull", "hatena", "--urls", "missing.txt", "--out", "x.parquet"),
+    ("pull", "hatena", "--out", "x.parquet"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(a, 2) for a in WRONG_USAGE] + [(a, 1) for a in FAILING_WORK], ids=lambda a: " ".join(a)
+    if isinstance(a, tuple) else str(a),
+)  # fmt: skip
+def test_errors_are_one_line_and_an_exit_code(arguments: tuple[str, ...], code: int, tallyrank: Any) -> None:
+    """2 for wrong usage, 1 for failed work; one line that names the trouble, never a traceback."""
+    result = tallyrank(*arguments)
+    assert result.returncode == code, result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("tallyrank: ")
+    assert result.stdout == ""
+
+
+def test_data_folder_by_option_before_or_after_the_command(tallyrank: Any, tmp_path: Path) -> None:
+    """`--data DIR` may stand on either side of the command, and wins over TALLYRANK_DATA."""
+    for arguments in (("--data", "other", "results"), ("results", "--data", "other")):
+        assert str(tmp_path / "other") in tallyrank(*arguments).stderr
+
+
+def test_analyze_of_an_empty_lake_publishes_empty_tables(tallyrank: Any, tmp_path: Path) -> None:
+    """Nothing imported yet is no error: an empty warehouse and a report that says what to do."""
+    assert tallyrank("analyze").returncode == 0
+    assert json.loads(tallyrank("results", "--format", "json").stdout) == {"correlations": [], "verdicts": []}
+    assert "Import rankings and votes" in (tmp_path / "data" / "report.html").read_text()
+
+
+def test_doctor_names_what_is_missing_and_where_to_get_it(tallyrank: Any) -> None:
+    """A source without its key is listed with the variable to set; the others are ready."""
+    result = tallyrank("doctor", TALLYRANK_YOUTUBE_API_KEY="", TALLYRANK_YOUTUBE_TOKEN="")
+    assert result.returncode == 0
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert "TALLYRANK_YOUTUBE_API_KEY" in lines["youtube"]
+    assert "ready" in lines["hatena"] and "answers" in lines["hatena"]
+
+
+def test_a_malformed_setting_is_named_without_its_value(tallyrank: Any) -> None:
+    """The doctor says which setting is wrong and never prints what it holds."""
+    result = tallyrank("doctor", "--offline", TALLYRANK_HATENA_CONCURRENCY="s3cr3t")
+    assert "concurrency" in result.stdout
+    assert "s3cr3t" not in result.stdout + result.stderr
+
+
+def test_pull_writes_readings_of_one_source(tallyrank: Any, tmp_path: Path, world: Any) -> None:
+    """One connector by itself: addresses in, Parquet out, the lake untouched."""
+    (tmp_path / "urls.txt").write_text("# pages\n" + "\n".join(page.url for page in world.pages[:3]))
+    result = tallyrank("pull", "hatena", "--urls", "urls.txt", "--out", "out.parquet", "--day", "2026-10-14")
+    assert result.returncode == 0, result.stderr
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 3
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_demo_ends_with_verdicts_paths_and_next_steps(tallyrank: Any, tmp_path: Path) -> None:
+    """A small demo: every platform beside its truth, no failure, and a folder of other data is refused."""
+    result = tallyrank("demo", "--keywords", "6", "--days", "7", "--data", tmp_path / "demo")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    for (platform, verb), truth in TRUTH.items():
+        assert any(platform in line and verb in line and truth in line for line in result.stdout.splitlines())
+    for path in ("report.html", "warehouse.duckdb"):
+        assert str(tmp_path / "demo" / path) in result.stdout
+        assert (tmp_path / "demo" / path).exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious.csv").touch()
+    refused = tallyrank("demo", "--data", tmp_path / "mine")
+    assert refused.returncode == 1
+    assert (tmp_path / "mine" / "precious.csv").exists()

@@ -1,0 +1,129 @@
+"""What Dagster sees: assets, partitions, pools, checks, jobs that follow each other, metadata that people want."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from connectors.base import Connector
+from pipelines import runs, sqlfile
+from pipelines.definitions import build_defs
+from pipelines.defs import jobs
+from tests.conftest import environment_of
+
+DAY = "2026-10-14"
+
+
+@pytest.fixture
+def pointed(sandbox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every source points at the sandbox; the lake is empty."""
+    for name, value in environment_of(sandbox, tmp_path).items():
+        if name.startswith("TALLYRANK_"):
+            monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def test_every_connector_and_table_has_its_assets(connectors: dict[str, Connector]) -> None:
+    """Raw and parsed per stream, one asset per SQL file, and the rest; each with a group and a description."""
+    graph = build_defs().resolve_asset_graph()
+    keys = {k.to_user_string() for k in graph.get_all_asset_keys()}
+    for connector in connectors.values():
+        for stream in connector.streams:
+            assert {f"{connector.name}/{stream.name}/{layer}" for layer in ("raw", "parsed")} <= keys
+    assert set(sqlfile.tables()) | {"association", "warehouse", "report", "retention"} <= keys
+    for key in graph.get_all_asset_keys():
+        assert graph.get(key).description and graph.get(key).group_name != "default"
+
+
+def test_a_connector_is_a_pool(connectors: dict[str, Connector]) -> None:
+    """No two steps of one platform run at once, in whatever run; other platforms do not wait."""
+    pools = {node.name: node.pool for node in build_defs().resolve_job_def("__ASSET_JOB").all_node_defs}
+    assert {pools[f"read_{name}"] for name in connectors} == set(connectors)
+
+
+def test_a_run_of_a_day_records_what_an_analyst_wants(pointed: Path) -> None:
+    """Rows, failed reads and requests per stream and day; coefficients as a table and a picture; checks."""
+    assert not runs.run_days(pointed, date(2026, 10, 9), date(2026, 10, 14)).failed
+    key = dg.AssetKey(["reddit", "by_url", "parsed"])
+    names = ("failed_reads", "fresh", "grain")
+    with runs._instance(pointed) as instance:
+        seen = instance.fetch_materializations(key, limit=10).records
+        checks = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [dg.AssetCheckKey(key, name) for name in names]
+        )
+        coefficients = instance.fetch_materializations(dg.AssetKey("association"), limit=1).records[0]
+    assert {r.partition_key for r in seen} == {f"2026-10-{day:02}" for day in range(9, 15)}
+    assert {"dagster/row_count", "requests", "failed_reads"} <= set(seen[0].asset_materialization.metadata)
+    assert [c.status.value for c in checks.values()] == ["SUCCEEDED"] * 3
+    metadata = coefficients.asset_materialization.metadata
+    assert str(metadata["plot"].value).startswith("![")
+    assert "| reddit | like |" in str(metadata["coefficients"].value)
+
+
+def test_failed_reads_fail_their_check(pointed: Path, fault: Any) -> None:
+    """Half of the answers broken: the check fails and says how many and why; what was read is kept."""
+    fault("hatena", "broken_json", times=1)
+    defs = build_defs(pointed)
+    with runs._instance(pointed) as instance:
+        defs.resolve_job_def(jobs.RANKINGS).execute_in_process(
+            instance=instance, partition_key=DAY, run_config=runs.QUIET
+        )
+        result = defs.resolve_job_def(jobs.VOTES).execute_in_process(
+            instance=instance, partition_key=DAY, run_config=runs.QUIET, raise_on_error=False
+        )
+    found = {(e.asset_key.path[0], e.check_name): e for e in result.get_asset_check_evaluations()}
+    check = found["hatena", "failed_reads"]
+    assert not check.passed
+    assert "BadAnswer" in (check.description or "")
+    assert found["reddit", "failed_reads"].passed
+
+
+def test_the_daily_jobs_follow_each_other_however_they_end(pointed: Path) -> None:
+    """Votes follow rankings, analysis follows votes, after success and failure; not after the command line's runs."""
+    defs = build_defs(pointed)
+    names = {s.name for s in defs.sensors or []}
+    for pair in ("daily_votes_after_daily_rankings", "daily_analysis_after_daily_votes"):
+        assert {f"{pair}_success", f"{pair}_failure"} <= names
+    repository = defs.get_repository_def()
+    sensor: Any = repository.get_sensor_def("daily_votes_after_daily_rankings_success")
+    with runs._instance(pointed) as instance:
+        job = defs.resolve_job_def(jobs.RANKINGS)
+        done = job.execute_in_process(instance=instance, partition_key=DAY, run_config=runs.QUIET)
+        event = next(e for e in done.all_events if e.event_type == dg.DagsterEventType.RUN_SUCCESS)
+        context = dg.build_run_status_sensor_context(
+            sensor.name, event, instance, dagster_run=done.dagster_run, repository_def=repository
+        )
+        request = sensor(context)
+        assert (request.partition_key, request.job_name or jobs.VOTES) == (DAY, jobs.VOTES)
+        by_hand = job.execute_in_process(
+            instance=instance, partition_key=DAY, run_config=runs.QUIET, tags={jobs.BY_HAND: "true"}
+        )
+        context = dg.build_run_status_sensor_context(
+            sensor.name, event, instance, dagster_run=by_hand.dagster_run, repository_def=repository
+        )
+        assert isinstance(sensor(context), dg.SkipReason)
+
+
+def test_the_schedule_asks_for_its_own_day(pointed: Path) -> None:
+    """The daily schedule starts the first job for the day on which it fires."""
+    repository = build_defs(pointed).get_repository_def()
+    schedule = repository.get_schedule_def("daily")
+    fires = datetime(2026, 10, 14, 5, tzinfo=UTC)
+    context = dg.build_schedule_context(scheduled_execution_time=fires, repository_def=repository)
+    requests = schedule.evaluate_tick(context).run_requests or []
+    assert [r.partition_key or r.tags["dagster/partition"] for r in requests] == [DAY]
+
+
+def test_sources_without_keys_are_left_out_of_the_daily_jobs(pointed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unconfigured source is an asset with words on what to do, and no part of the daily work."""
+    monkeypatch.setenv("TALLYRANK_REDDIT_CLIENT_ID", "")
+    monkeypatch.setenv("TALLYRANK_REDDIT_TOKEN", "")
+    monkeypatch.setenv("TALLYRANK_FACEBOOK_ENABLED", "false")
+    defs = build_defs(pointed)
+    nodes = {n.name for n in defs.resolve_job_def(jobs.VOTES).all_node_defs}
+    assert "read_hatena" in nodes
+    assert not {"read_reddit", "read_facebook"} & nodes
