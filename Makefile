@@ -53,7 +53,8 @@ lock: | $(UV)
 		--no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
 
 bench: setup
-	$(BIN)/python tests/benchmarks/bench_association.py
+	$(BIN)/python tests/benchmarks/bench_association.py > docs/BENCHMARKS.md.new
+	@mv docs/BENCHMARKS.md.new docs/BENCHMARKS.md && cat docs/BENCHMARKS.md
 
 docs: setup
 	$(BIN)/python -m pipelines.docs

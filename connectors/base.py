@@ -240,7 +240,8 @@ def parse_all(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> list
 
 
 def _failures(connector: Connector, stream: Stream, row: Raw) -> Iterator[Observation]:
-    object_id = row.subject if stream.asks == "posts" else None
+    is_post = stream.asks == "posts" or (stream.asks == "account" and row.url is not None)
+    object_id = row.subject if is_post else None
     for verb in stream.verbs or tuple(connector.verbs):
         meaning = connector.verbs[verb]
         yield Observation(

@@ -35,7 +35,7 @@ app = typer.Typer(
 imports = typer.Typer(help="Import votes, rankings or covariates from a file.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 
-UsageError = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
+UsageError: Any = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
 REPOSITORY = Path(__file__).resolve().parents[1]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")

@@ -76,6 +76,8 @@ def _pull_stream(lake: Lake, connector: Connector, stream: Stream, settings: Any
     now = day_noon(day) if settings.has_clock else datetime.now(UTC)
     ask = _with_subjects(lake, connector, stream, Ask(settings, day, now))
     rows = fetch(connector, stream, ask) if stream.asks == "account" or ask.urls or ask.posts else []
+    if stream.asks == "account" and any(r.status is Status.FAILED and r.url is None for r in rows):
+        rows += _unread(lake, connector, stream, ask, rows)
     return keep(lake, connector, stream, day, rows, ask.meter.requests)
 
 
@@ -88,6 +90,18 @@ def fetch(connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:
         words = f"{type(error).__name__}: {error.message}"
         rows.append(Raw(stream.name, ask.observed_at, Status.FAILED, error=words))
     return rows
+
+
+def _unread(lake: Lake, connector: Connector, stream: Stream, ask: Ask, rows: Sequence[Raw]) -> list[Raw]:
+    """Failed rows for the posts that this account had and that could not be listed today: unknown, not as yesterday."""
+    read = {getattr(record, "object_id", None) for record in parse_all(connector, stream, rows)}
+    error = next(r.error for r in rows if r.status is Status.FAILED)
+    known = known_posts(lake, connector, ask.day, stream)
+    return [
+        Raw(post.object_id, ask.observed_at, Status.FAILED, post.url, error=error)
+        for post in known
+        if post.object_id not in read
+    ]
 
 
 def keep(
@@ -140,12 +154,22 @@ def last_asked(lake: Lake, connector: Connector, stream: Stream, before: date) -
     return dict(lake.query(parts, "raw", select))
 
 
-def known_posts(lake: Lake, connector: Connector, day: date) -> list[Post]:
-    """Posts found on earlier days and not gone since, less those that another stream has read this day already."""
-    found = [p for p in lake.parts("observations", connector.name) if day - p.day <= timedelta(days=KNOWN_POSTS_DAYS)]
+def known_posts(lake: Lake, connector: Connector, day: date, stream: Stream | None = None) -> list[Post]:
+    """Posts found on earlier days (by one stream, or any) and not gone since, less those that have been read already
+    this day by a stream that finds posts.
+    """
+    name = stream.name if stream else "*"
+    found = [
+        p for p in lake.parts("observations", connector.name, name) if day - p.day <= timedelta(days=KNOWN_POSTS_DAYS)
+    ]
     earlier = [p for p in found if p.day < day]
-    today = [p for p in found if p.day == day and connector.stream(p.stream).asks != "posts"]
-    done = {row[0] for row in lake.query(today, "observations", "SELECT DISTINCT object_id FROM parts")}
+    today = [p for p in found if p.day == day and not stream and connector.stream(p.stream).asks != "posts"]
+    done = {
+        row[0]
+        for row in lake.query(
+            today, "observations", f"SELECT DISTINCT object_id FROM parts WHERE status <> '{Status.FAILED.value}'"
+        )
+    }
     return [Post(*row) for row in lake.query(earlier, "observations", LAST_SEEN) if row[0] not in done]
 
 
@@ -153,9 +177,9 @@ LAST_SEEN = f"""
     SELECT object_id, url, published_at FROM (
         SELECT
             object_id, url, published_at, status,
-            row_number() OVER (PARTITION BY object_id ORDER BY observed_at DESC, status, verb, url) AS nth
+            row_number() OVER (PARTITION BY object_id, url_key ORDER BY observed_at DESC, status, verb, url) AS nth
         FROM parts WHERE object_id IS NOT NULL AND url IS NOT NULL AND status <> '{Status.FAILED.value}'
-    ) WHERE nth = 1 AND status <> '{Status.NOT_FOUND.value}' ORDER BY object_id
+    ) WHERE nth = 1 AND status <> '{Status.NOT_FOUND.value}' ORDER BY object_id, url
 """
 
 

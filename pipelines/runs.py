@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import sqlite3
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -44,18 +46,18 @@ def run_days(data: Path, first: date, last: date) -> Outcome:
         "dagster/asset_partition_range_start": first.isoformat(),
         "dagster/asset_partition_range_end": last.isoformat(),
     }
-    with _instance(data) as instance:
+    with _instance(data) as instance, _signed_on(instance, data) as me:
         for name in (RANKINGS, VOTES):
             if name in names:
-                outcome.add(_execute(defs, name, instance, tags))
-        outcome.add(_execute(defs, ANALYSIS, instance, {}))
+                outcome.add(_execute(defs, name, instance, tags | {BY_HAND: me}))
+        outcome.add(_execute(defs, ANALYSIS, instance, {BY_HAND: me}))
     return outcome
 
 
 def analyze(data: Path) -> Outcome:
     """Make tables, models, warehouse and report from what is in the lake."""
-    with _instance(data) as instance:
-        return _execute(build_defs(data), ANALYSIS, instance, {})
+    with _instance(data) as instance, _signed_on(instance, data) as me:
+        return _execute(build_defs(data), ANALYSIS, instance, {BY_HAND: me})
 
 
 def steps(data: Path, first: date, last: date) -> int:
@@ -69,7 +71,7 @@ def steps(data: Path, first: date, last: date) -> int:
 
 def _execute(defs: dg.Definitions, job: str, instance: dg.DagsterInstance, tags: dict[str, str]) -> Outcome:
     result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, tags=tags | {BY_HAND: "true"}, run_config=QUIET, raise_on_error=False
+        instance=instance, tags=tags, run_config=QUIET, raise_on_error=False
     )
     outcome = Outcome()
     for event in result.all_events:
@@ -145,3 +147,33 @@ def _instance(data: Path) -> Iterator[dg.DagsterInstance]:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with _relaxed_history(), dg.DagsterInstance.local_temp(str(home), overrides=overrides) as instance:
         yield instance
+
+
+@contextmanager
+def _signed_on(instance: dg.DagsterInstance, data: Path) -> Iterator[str]:
+    """A name for the runs of this process, which others can tell to be alive: it holds a lock that dies with it.
+
+    Runs of processes that were killed are ended first: they hold their places in the pools, and would for ever.
+    """
+    folder = data / "dagster" / "alive"
+    folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        with left.open("rb") as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _bury(instance, left.name)
+            left.unlink(missing_ok=True)
+    mine = folder / uuid.uuid4().hex
+    with mine.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield mine.name
+        finally:
+            mine.unlink(missing_ok=True)
+
+
+def _bury(instance: dg.DagsterInstance, name: str) -> None:
+    """End the runs of a dead process and free what they held."""
+    for run in instance.get_runs(dg.RunsFilter(tags={BY_HAND: name})):
+        if not run.is_finished:
+            instance.report_run_failed(run, "The process was killed; what it had read is kept.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

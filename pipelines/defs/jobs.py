@@ -15,7 +15,7 @@ from pipelines.defs.sources import DAYS, GROUPS
 Job = Any  # what define_asset_job returns has no public name
 RANKINGS, VOTES, ANALYSIS = "daily_rankings", "daily_votes", "daily_analysis"
 HOUR_UTC = 5
-BY_HAND = "tallyrank/command_line"  # tag of runs whose followers the command line starts itself
+BY_HAND = "tallyrank/command_line"  # tag of runs whose followers the command line starts itself; names the process
 
 
 def read_job(name: str, signal: str, connectors: dict[str, Connector]) -> Job | None:

@@ -11,6 +11,7 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before numpy reads them
@@ -96,11 +97,24 @@ def bootstrap_rows() -> Iterator[Row]:
         yield measure(name, lambda cluster=cluster: cluster_bootstrap_mean(values, cluster))
 
 
+TITLE = f"""# Benchmarks
+
+Made by `make bench` on {date.today().isoformat()}. Compare ratios, not seconds: all rows of a table were measured in
+one run, one after the other, on one thread of a shared machine; each time is the best of its repetitions.
+
+## Association: Spearman within result lists, bootstrap over keywords
+
+The aim: 1,000,000 lists of 20 in at most 0.5 s on one core, and 1,000 bootstrap draws for less than the statistic
+itself.
+"""  # noqa: DTZ011  the day on this machine is what is meant
+
+
 def main() -> None:
     """Measure and print."""
     warnings.simplefilter("ignore")  # scipy warns of every constant list
     rows = [*spearman_rows(), *bootstrap_rows()]
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
+    print(TITLE)
     print(f"{versions}, pandas {pd.__version__}, {platform.machine()}, 1 thread\n")
     print("| case | time | ratio | extra peak memory | note |\n|---|---:|---:|---:|---|")
     for name, seconds, peak, note in rows:
