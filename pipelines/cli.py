@@ -69,11 +69,11 @@ def lake_of(data: Path | None) -> Path:
 @app.command()
 def demo(
     data: DataOption = None,
-    days: Annotated[int, typer.Option(min=7, max=120, help="Days to read.")] = 14,
-    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 60,
+    days: Annotated[int, typer.Option(min=7, max=120, help="Days to read.")] = 10,
+    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 50,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
 ) -> None:
-    """Run the main job on a simulated world: no keys, no internet, about a minute."""
+    """Run the main job on a simulated world: no keys, no internet, half a minute."""
     from pipelines.demo import run_demo
 
     run_demo((data or lake_of(None) / "demo").resolve(), days, keywords, seed)

@@ -33,6 +33,7 @@ def environment(address: str) -> dict[str, str]:
             prefix = f"TALLYRANK_{connector.name.upper()}_"
             found[f"{prefix}BASE_URL"] = f"{address}/{{day}}/{connector.name}"
             found[f"{prefix}REQUESTS_PER_SECOND"] = "100000"
+            found[f"{prefix}REDISCOVER_DAYS"] = "28"
             keys = dict.fromkeys(DUMMY_KEYS, "sandbox") | dict(twins()[connector.name].keys)
             known = connector.settings.model_fields
             found |= {f"{prefix}{key.upper()}": value for key, value in keys.items() if key in known}
@@ -117,10 +118,13 @@ def _tell(folder: Path, keywords: int, days: int) -> None:
         ],
         ("mean rho", "95 % interval", "lists"),
     )  # fmt: skip
-    out.print(
-        "\nThe naive correlation is fooled: the strongest ones belong to platforms without any effect, whose votes\n"
-        "follow good pages or high positions. So an association alone never earns more than 'cannot tell'."
-    )
+    fooled = [r for r in shown if (r["ci_low"] or 0) > 0 and TRUTH[r["platform"], r["verb"]].startswith("no effect")]
+    if fooled:
+        names = " and ".join(f"{r['platform']} {r['verb']}s" for r in fooled)
+        out.print(
+            f"\nThe naive correlation is fooled: {names} go with high positions and do nothing there; they\n"
+            "follow good pages, or the positions themselves. An association alone never earns more than 'cannot tell'."
+        )
     out.print(f"\nreport:    {folder / 'report.html'}\nwarehouse: {folder / 'warehouse.duckdb'}")
     _next(f"tallyrank --data {_short(folder)}")
 

@@ -15,7 +15,11 @@ LIST = "pages.txt"
 
 def pages(lake: Lake, day: date) -> list[str]:
     """Addresses to ask about on a day, one per join key: those listed in `<data>/pages.txt` first, then those that the
-    rankings read up to that day hold, best position first; at most MOST_PAGES.
+    rankings read up to that day hold; at most MOST_PAGES.
+
+    Pages that rank come keyword by keyword, keywords and pages in an order drawn by hash: where a budget ends the
+    asking, whole lists are known and others not at all. In order of position, it would be the high places that are
+    known, and the correlation would be of our own making.
     """
     chosen: dict[str, str] = {}
     for url in [*listed(lake.root / LIST), *_ranked(lake, day)]:
@@ -40,5 +44,7 @@ def listed(path: Path) -> list[str]:
 
 def _ranked(lake: Lake, day: date) -> list[str]:
     parts = [part for part in lake.parts("rankings") if part.day <= day]
-    select = f"SELECT url FROM parts WHERE found GROUP BY url ORDER BY min(position), url LIMIT {2 * MOST_PAGES}"
+    select = (
+        f"SELECT url FROM parts WHERE found GROUP BY url ORDER BY min(md5(keyword)), md5(url) LIMIT {2 * MOST_PAGES}"
+    )
     return [row[0] for row in lake.query(parts, "rankings", select)]
