@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from connectors.errors import TallyrankError
 from connectors.urls import url_key
-from pipelines.lake import Lake
+from pipelines.lake import Lake, Part
 
 MOST_PAGES = 5_000
 LIST = "pages.txt"
@@ -44,7 +45,14 @@ def listed(path: Path) -> list[str]:
 
 def _ranked(lake: Lake, day: date) -> list[str]:
     parts = [part for part in lake.parts("rankings") if part.day <= day]
-    select = (
-        f"SELECT url FROM parts WHERE found GROUP BY url ORDER BY min(md5(keyword)), md5(url) LIMIT {2 * MOST_PAGES}"
-    )
-    return [row[0] for row in lake.query(parts, "rankings", select)]
+    return _ranked_in(lake.root, tuple((part, lake.path(part).stat().st_mtime_ns) for part in parts))
+
+
+@lru_cache(maxsize=64)
+def _ranked_in(root: Path, parts: tuple[tuple[Part, int], ...]) -> list[str]:
+    """Remembered as long as no part is written anew: every stream of every source asks for the same pages."""
+    select = f"""
+        SELECT url FROM parts WHERE found GROUP BY url
+        ORDER BY min(md5(keyword)), md5(url) LIMIT {2 * MOST_PAGES}
+    """
+    return [row[0] for row in Lake(root).query((part for part, _ in parts), "rankings", select)]

@@ -131,9 +131,11 @@ def _with_subjects(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -
         return ask
     if stream.asks == "posts":
         return replace(ask, posts=tuple(known_posts(lake, connector, ask.day)))
+    wanted, is_discovery = pages(lake, ask.day), _is_discovery(connector, stream)
+    if not is_discovery and stream.budget is None:
+        return replace(ask, urls=tuple(wanted))
     asked = last_asked(lake, connector, stream, ask.day)
-    wanted = pages(lake, ask.day)
-    if _is_discovery(connector, stream):
+    if is_discovery:
         since = ask.day - timedelta(days=ask.settings.rediscover_days)
         wanted = [u for u in wanted if asked.get(u, date.min) <= since]
     if stream.budget is not None:
