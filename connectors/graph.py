@@ -31,7 +31,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr
 
-from connectors.base import Ask, ConnectorSettings, failed, whole
+from connectors.base import Ask, ConnectorSettings, Post, ask_in_batches, failed, whole
 from connectors.errors import (
     AuthError,
     BadAnswer,
@@ -46,7 +46,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, Pace, by_status
-from connectors.records import Raw
+from connectors.records import Raw, Status
 
 VERSION = "v26.0"
 MOST_IDS = 50
@@ -230,6 +230,21 @@ def by_ids(http: Http, ids: Sequence[str], fields: str) -> dict[str, Item]:
     if not isinstance(found, dict):
         raise BadAnswer(answer.source, "the answer by ids is no object")
     return {key: value for key, value in found.items() if isinstance(value, dict)}
+
+
+def refresh(ask: Ask, http: Http, fields: str, project: Callable[[Item], Item]) -> Iterator[Raw]:
+    """A row per known post, 50 to a request: what `project` keeps of it, and when it was published."""
+
+    def rows(posts: Sequence[Post]) -> Iterator[Raw]:
+        found = by_ids(http, [post.object_id for post in posts], fields)
+        for post in posts:
+            item = found.get(post.object_id)
+            known = {"published_at": post.published_at.isoformat() if post.published_at else None}
+            status = Status.NOT_FOUND if item is None else Status.OBSERVED
+            payload = {} if item is None else project(item)
+            yield Raw(post.object_id, ask.observed_at, status, post.url, payload | known)
+
+    return ask_in_batches(ask, ask.posts, MOST_IDS, rows)
 
 
 def account_rows(ask: Ask, accounts: Iterable[str], read: Callable[[str], Iterator[Raw]]) -> Iterator[Raw]:

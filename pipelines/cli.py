@@ -151,7 +151,7 @@ def covariates(
 
 
 def _import(kind: str, file: Path, pairs: list[str] | None, constants: dict[str, str], data: Path | None) -> None:
-    from pipelines.inbox import import_file
+    from pipelines.files.inbox import import_file
 
     mapping = {}
     for pair in pairs or []:

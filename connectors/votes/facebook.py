@@ -43,20 +43,20 @@ from urllib.parse import urlencode
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
+from connectors.base import Ask, Connector, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
 from connectors.errors import BadAnswer, Gone, QuotaExhausted, RateLimited, SourceError, Unavailable
 from connectors.graph import (
     MOST_IDS,
     GraphSettings,
     Item,
     account_rows,
-    by_ids,
     connect,
     dig,
     graph_error,
     items,
     moment,
     plain,
+    refresh,
     stopping,
 )
 from connectors.http import Answer, Http
@@ -236,16 +236,7 @@ def project_post(item: Item) -> Item:
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
     """The counters of known posts, 50 per request."""
     with connect(NAME, ask) as http:
-        yield from ask_in_batches(ask, ask.posts, MOST_IDS, partial(_refresh, ask, http))
-
-
-def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
-    found = by_ids(http, [post.object_id for post in posts], POST_FIELDS)
-    for post in posts:
-        item = found.get(post.object_id)
-        known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-        status = Status.NOT_FOUND if item is None else Status.OBSERVED
-        yield Raw(post.object_id, ask.observed_at, status, post.url, project_post(item or {}) | known)
+        yield from refresh(ask, http, POST_FIELDS, project_post)
 
 
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:

@@ -30,18 +30,18 @@ from typing import Any, ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, reading, whole
+from connectors.base import Ask, Connector, Stream, VerbMeaning, reading, whole
 from connectors.errors import BadAnswer, BadRequest, NotPermitted
 from connectors.graph import (
     MOST_IDS,
     GraphSettings,
     Item,
     account_rows,
-    by_ids,
     connect,
     dig,
     items,
     moment,
+    refresh,
     stopping,
 )
 from connectors.http import Http
@@ -130,17 +130,7 @@ def _completed(ask: Ask, http: Http, item: Item) -> Item:
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
     """The counters of known media, 50 per request."""
     with connect(NAME, ask) as http:
-        yield from ask_in_batches(ask, ask.posts, MOST_IDS, partial(_refresh, ask, http))
-
-
-def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
-    found = by_ids(http, [post.object_id for post in posts], FIELDS)
-    for post in posts:
-        item = found.get(post.object_id)
-        known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-        status = Status.NOT_FOUND if item is None else Status.OBSERVED
-        payload = {} if item is None else _completed(ask, http, item)
-        yield Raw(post.object_id, ask.observed_at, status, post.url, payload | known)
+        yield from refresh(ask, http, FIELDS, partial(_completed, ask, http))
 
 
 def parse_media(rows: Sequence[Raw]) -> Iterator[Observation]:

@@ -135,4 +135,5 @@ def test_faults_are_set_by_request(client: httpx.Client, faults: Faults) -> None
     wanted = [{"platform": "hatena", "kind": "503", "times": 1}]
     assert client.post("/_sandbox/faults", json=wanted).json() == {"active": 1}
     assert [client.get(PATH).status_code for _ in range(2)] == [503, 200]
-    assert client.get("/_sandbox/truth").json() == TRUTH
+    truth = {f"{platform} {verb}": words for (platform, verb), words in TRUTH.items()}
+    assert client.get("/_sandbox/truth").json() == truth

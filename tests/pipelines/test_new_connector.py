@@ -14,7 +14,8 @@ from tests.conftest import REPOSITORY
 
 TOY = '''"""Toy: a platform that answers every page with the length of its address.
 
-Contract: no network. Verb like = characters of the address.
+Contract: no network, no key, no quota. Verb like = the number of characters of the address, which is never hidden. A
+missing `likes` would mean that the toy has changed, and is a failed reading. Nothing is kept of anybody.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Settings(ConnectorSettings):
     """Settings of the toy."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_TOY_")
-    base_url: str = Field("http://127.0.0.1:1", description="Where the toy would be.")
+    base_url: str = Field("https://toy.invalid", description="Where the toy would be.")
 
 
 def fetch(ask: Ask) -> Iterator[Raw]:
@@ -43,7 +44,11 @@ def fetch(ask: Ask) -> Iterator[Raw]:
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One like count per row."""
-    return (reading(CONNECTOR, Verb.LIKE, row, row.payload.get("likes"), absent=Status.HIDDEN) for row in rows)
+    return (reading(CONNECTOR, Verb.LIKE, row, _likes(row), absent=Status.FAILED) for row in rows)
+
+
+def _likes(row: Raw) -> object:
+    return row.payload.get("likes") if isinstance(row.payload, dict) else None
 
 
 CONNECTOR = Connector(

@@ -78,7 +78,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def test_pages_are_searched_once_and_posts_refreshed_by_id(lake: Lake) -> None:
-    """Day one searches; later days refresh by id until the search is due again; what was found today is not re-asked."""
+    """Day one searches; later days refresh by id until a search is due; nothing is asked about twice."""
     log: list[Any] = []
     connector = fake(log)
     for n in range(4):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from connectors.errors import TallyrankError
 from connectors.records import COVARIATE_SCHEMA, OBSERVATION_SCHEMA, RANKING_SCHEMA, Observation, Ranking, Status
 from connectors.urls import url_key
-from pipelines.imports import Imported, Reject, read_covariates, read_rankings, read_votes, write_rejects
+from pipelines.files.imports import Imported, Reject, read_covariates, read_rankings, read_votes, write_rejects
 
 QUIET = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FRONT_PAGE = "data/hacker-news/frontpage_2021-03-01_14d.csv"

@@ -23,10 +23,10 @@ from connectors.records import (
     Status,
     Verb,
 )
-from pipelines import values
-from pipelines.fields import Bound, Kind, bind, fault_where, faults_of
-from pipelines.tabular import Reject, Sheet
-from pipelines.values import Cells
+from pipelines.files import values
+from pipelines.files.fields import Bound, Kind, bind, fault_where, faults_of
+from pipelines.files.tabular import Reject, Sheet
+from pipelines.files.values import Cells
 
 VERBS = tuple(verb.value for verb in Verb)
 NOT_FOUND_ADVICE = "for a page that was not found leave position blank and give depth, or give found=false"

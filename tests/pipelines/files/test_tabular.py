@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import TallyrankError
-from pipelines.tabular import DELIMITERS, Sheet, read_table
+from pipelines.files.tabular import DELIMITERS, Sheet, read_table
 
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import imports
 from pipelines.console import out
+from pipelines.files import imports
 from pipelines.lake import Lake, Part
 
 CONNECTOR = "import"

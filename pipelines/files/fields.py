@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import TallyrankError
-from pipelines import values
-from pipelines.tabular import Sheet, read_table
-from pipelines.values import Cells, Parsed
+from pipelines.files import values
+from pipelines.files.tabular import Sheet, read_table
+from pipelines.files.values import Cells, Parsed
 
 # Fields of which a whole file may say the same
 SAID_ONCE = frozenset({"platform", "verb", "observed_at", "keyword", "ranked_at"})

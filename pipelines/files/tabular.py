@@ -23,7 +23,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from connectors.errors import TallyrankError
-from pipelines.encodings import file_bytes, unzipped, utf8
+from pipelines.files.encodings import file_bytes, unzipped, utf8
 
 Lines: TypeAlias = npt.NDArray[np.int64]
 
