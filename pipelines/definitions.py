@@ -41,7 +41,9 @@ def build_defs(data: Path | None = None, connectors: dict[str, Connector] | None
         schedules=[jobs.schedule(reading[0])] if reading else [],
         sensors=list(jobs.followers(daily)),
         resources={"lake": LakeResource(data_dir=str(data or data_dir()))},
-        executor=dg.multiprocess_executor.configured({"max_concurrent": 4}),
+        executor=dg.multiprocess_executor.configured(
+            {"max_concurrent": 4, "start_method": {"forkserver": {"preload_modules": ["pipelines.definitions"]}}}
+        ),
     )
 
 
