@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,10 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from connectors.errors import ConfigurationError, SourceError
+from connectors.errors import ConfigurationError, SourceError, Transient
 from connectors.records import Basis, Observation, Quality, Ranking, Raw, Status, Verb
 
 SIGNALS = ("rankings", "votes")
@@ -43,6 +44,12 @@ class ConnectorSettings(BaseSettings):
     retry_wait_seconds: float = Field(1.0, ge=0, description="First wait between tries; doubles each time.")
     timeout_seconds: float = Field(30.0, gt=0, description="Give a request up after this long.")
     rediscover_days: int = Field(7, ge=1, description="Look for new posts about a page again after this many days.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _stripped(cls, value: Any) -> Any:
+        """Keys are pasted with line breaks at their end; sent so, they break the request."""
+        return value.strip() if isinstance(value, str) else value
 
     @property
     def has_clock(self) -> bool:
@@ -195,24 +202,33 @@ def ask_in_batches(
 ) -> Iterator[Raw]:
     """Ask about all subjects, `size` at a time and up to the allowed number at once, keeping their order.
 
-    A batch that fails becomes one failed row per subject and the rest goes on; after a fatal error (no permission,
-    quota gone) the remaining subjects fail with the same words and no request is made.
+    A batch that fails becomes one failed row per subject and the rest goes on. After a fatal error (no permission,
+    quota gone), or when BREAK_AFTER batches in a row could not be reached for all the retries, the remaining subjects
+    fail with the same words and no request is made: an outage takes minutes, not hours.
     """
     fatal: list[SourceError] = []
+    down: list[SourceError] = []
 
     def attempt(batch: list[T]) -> list[Raw]:
+        """The rows of one batch, failed ones where it failed."""
         if fatal:
             return [failed(ask, s, fatal[0]) for s in batch]
         try:
-            return list(answer(batch))
+            rows = list(answer(batch))
         except SourceError as error:
-            if error.is_fatal:
+            down[:] = [*down, error] if isinstance(error, Transient) else []
+            if error.is_fatal or len(down) >= BREAK_AFTER:
                 fatal.append(error)
             return [failed(ask, s, error) for s in batch]
+        down.clear()
+        return rows
 
     with ThreadPoolExecutor(ask.settings.concurrency) as pool:
         for rows in pool.map(attempt, batches(subjects, size)):
             yield from rows
+
+
+BREAK_AFTER = 3
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -273,5 +289,5 @@ def whole(value: Any) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     if isinstance(value, str):
-        return int(value) if value.strip().lstrip("-").isdigit() and value.strip().isascii() else None
+        return int(value) if re.fullmatch(r"-?[0-9]+", value.strip()) else None
     return value if isinstance(value, int) else None

@@ -21,6 +21,7 @@ from connectors.errors import (
     AuthError,
     BadAnswer,
     BadRequest,
+    ConfigurationError,
     Gone,
     NotPermitted,
     RateLimited,
@@ -46,11 +47,13 @@ class Answer:
     text: str
 
     def json(self) -> Any:
-        """The body as JSON; raises BadAnswer with its first characters when it is something else."""
+        """The body as JSON; raises BadAnswer when it is something else, without its words: they may be people's."""
         try:
             return json.loads(self.text)
         except ValueError:
-            raise BadAnswer(self.source, f"HTTP {self.status}, but not JSON: {self.text[:80]!r}") from None
+            kind = self.headers.get("content-type", "of no stated type")
+            words = f"HTTP {self.status}, but not JSON: {len(self.text):,} characters, {kind}"
+            raise BadAnswer(self.source, words) from None
 
 
 Classify = Callable[[Answer], SourceError | None]
@@ -166,9 +169,12 @@ class Http:
         self._meter.count()
         try:
             response = self._client.request(method, path, params=pairs or None, **kwargs)
+        except (httpx.LocalProtocolError, UnicodeError):  # its words would hold the header, and so the key
+            raise ConfigurationError(self._source, "a key holds characters that cannot be sent; copy it anew") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+            words = redacted(str(error), self._secrets)
             raise Unavailable(
-                self._source, f"{type(error).__name__} at {self._client.base_url.host}: {error}"
+                self._source, f"{type(error).__name__} at {self._client.base_url.host}: {words}"
             ) from None
         text = response.text if response.is_success else redacted(response.text, self._secrets)
         answer = Answer(self._source, response.status_code, dict(response.headers), text)

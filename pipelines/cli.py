@@ -35,6 +35,7 @@ app = typer.Typer(
 imports = typer.Typer(help="Import votes, rankings or covariates from a file.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 
+INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
 REPOSITORY = Path(__file__).resolve().parents[1]
 DataOption = Annotated[
@@ -84,7 +85,7 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.")] = 8765,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
     keywords: Annotated[int, typer.Option(min=6, max=120)] = 60,
-    speed: Annotated[float, typer.Option(help="How many times faster than real time quota windows pass.")] = 1.0,
+    speed: Annotated[float, typer.Option(help="Times faster than real time quota windows pass; 1 is real.")] = 1000.0,
     fault: Annotated[
         list[str] | None, typer.Option(help="platform:kind[:chance], for example reddit:429:0.1; may be repeated.")
     ] = None,
@@ -195,11 +196,14 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
 
 def _warn_if_idle(folder: Path) -> None:
     from connectors.base import discover
-    from pipelines.defs.jobs import is_ready
+    from pipelines.defs.jobs import half_set, is_ready
     from pipelines.lake import Lake
     from pipelines.pages import LIST, pages
 
     ready = {c.signal for c in discover().values() if is_ready(c)}
+    for connector in discover().values():
+        if words := half_set(connector):
+            err.print(f"left out: {words}", markup=False)
     if "rankings" not in ready and not pages(Lake(folder), date.max):
         err.print(
             f"No pages to ask about yet: list addresses in {folder / LIST} (one a line), import rankings, or set up a "
@@ -217,6 +221,8 @@ def _with_progress(title: str, total: int, work: Any) -> Outcome:
 
 def _conclude(folder: Path, outcome: Outcome) -> None:
     """Failures first, then where the results are; exit code 1 when something failed."""
+    for stream, words in outcome.warnings.items():
+        err.print(f"not all read: {stream}: {words}", markup=False)
     for step, words in outcome.failed.items():
         lines = words.splitlines()
         more = f" (and {len(lines) - 3} more days or streams)" if len(lines) > 3 else ""
@@ -323,14 +329,17 @@ def ui(
 def main() -> None:
     """Entry point: errors become one line and an exit code."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # how Typer passes Ctrl-C on
+            raise KeyboardInterrupt
+        sys.exit(code)
     except UsageError as error:
         if not error.format_message():  # no command: the help has been printed
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "tallyrank"
         _fail(f"{error.format_message()} (see `{command} --help`)", 2)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped; what was read so far is kept, and running again goes on from there", 130)
+        _fail("stopped; what was read so far is kept, and running again goes on from there", INTERRUPTED)
     except TallyrankError as error:
         _fail(str(error), 1)
     except Exception as error:  # the last line of defence before a traceback reaches a user

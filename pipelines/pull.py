@@ -33,7 +33,9 @@ PARSED_LAYER = {"votes": "observations", "rankings": "rankings"}
 
 @dataclass(frozen=True, slots=True)
 class StreamDay:
-    """How reading one stream for one day went. `error` is the first failure in words."""
+    """How reading one stream for one day went. `error` is the first failure in words; `n_unreadable` counts parsed
+    readings without a number, because a read failed or a field is gone.
+    """
 
     connector: str
     stream: str
@@ -41,6 +43,7 @@ class StreamDay:
     n_rows: int
     n_failed: int
     n_parsed: int
+    n_unreadable: int
     n_requests: int
     error: str | None
 
@@ -107,16 +110,29 @@ def _unread(lake: Lake, connector: Connector, stream: Stream, ask: Ask, rows: Se
 def keep(
     lake: Lake, connector: Connector, stream: Stream, day: date, rows: Sequence[Raw], n_requests: int
 ) -> StreamDay:
-    """Replace the raw and parsed rows of a day in the lake."""
-    parsed = parsed_table(connector, stream, rows)
-    layer = PARSED_LAYER[connector.signal]
-    lake.write(Part("raw", connector.name, stream.name, day), raw_table(rows))
-    lake.write(Part(layer, connector.name, stream.name, day), parsed)
+    """Replace the raw and parsed rows of a day in the lake.
+
+    What was read well earlier that day and fails now is kept: a live counter cannot be read again tomorrow.
+    """
     errors = [r.error for r in rows if r.status is Status.FAILED]
-    first = errors[0] if errors else None
+    kept = _with_earlier(lake, connector, stream, day, rows)
+    parsed = parsed_table(connector, stream, kept)
+    lake.write(Part("raw", connector.name, stream.name, day), raw_table(kept))
+    lake.write(Part(PARSED_LAYER[connector.signal], connector.name, stream.name, day), parsed)
+    statuses = parsed["status"].to_pylist() if connector.signal == "votes" else []
     return StreamDay(
-        connector.name, stream.name, day, len(rows), len(errors), parsed.num_rows, n_requests, first
+        connector.name, stream.name, day, len(rows), len(errors), parsed.num_rows,
+        statuses.count(Status.FAILED.value), n_requests, errors[0] if errors else None,
     )  # fmt: skip
+
+
+def _with_earlier(lake: Lake, connector: Connector, stream: Stream, day: date, rows: Sequence[Raw]) -> list[Raw]:
+    """The rows, where one failed with what an earlier run of the same day read of its subject."""
+    lost = {r.subject for r in rows if r.status is Status.FAILED}
+    earlier = lake.read_raw(connector.name, stream.name, day) if lost else None
+    saved = [r for r in earlier or [] if r.subject in lost and r.status is not Status.FAILED]
+    mended = {r.subject for r in saved}
+    return [r for r in rows if r.status is not Status.FAILED or r.subject not in mended] + saved
 
 
 def parsed_table(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> pa.Table:

@@ -30,11 +30,13 @@ class Outcome:
 
     succeeded: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Outcome) -> None:
         """Take in the steps of another run."""
         self.succeeded += other.succeeded
         self.failed |= other.failed
+        self.warnings |= other.warnings
 
 
 def run_days(data: Path, first: date, last: date) -> Outcome:
@@ -79,6 +81,9 @@ def _execute(defs: dg.Definitions, job: str, instance: dg.DagsterInstance, tags:
             outcome.succeeded.append(str(event.step_key))
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
             outcome.failed[str(event.step_key)] = _words(event.step_failure_data)
+    for check in result.get_asset_check_evaluations():
+        if not check.passed and check.check_name == "failed_reads":
+            outcome.warnings["/".join(check.asset_key.path[:-1])] = check.description or ""
     if not result.success and not outcome.failed:
         raise TallyrankError(f"the job {job} failed before its first step; open it with `make ui` to see why")
     return outcome
@@ -90,6 +95,8 @@ def _words(data: Any) -> str:
     if ours and ours.description:
         return str(ours.description)
     error = data.error
+    if error and error.cls_name == "DagsterExecutionInterruptedError":
+        raise KeyboardInterrupt
     while error and error.cause:
         error = error.cause
     return error.message.strip() if error else "failed without a word"

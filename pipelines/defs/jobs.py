@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from connectors.base import Connector
+from connectors.errors import SourceError
 from pipelines.defs.sources import DAYS, GROUPS
 
 Job = Any  # what define_asset_job returns has no public name
@@ -37,9 +38,21 @@ def is_ready(connector: Connector) -> bool:
     """Whether a source is switched on and has the keys it needs."""
     try:
         settings = connector.configured()
-    except Exception:
+    except SourceError:
         return False
     return settings.enabled and not settings.missing()
+
+
+def half_set(connector: Connector) -> str | None:
+    """What is wrong with a source that somebody began to set up: a malformed setting, or one key of several."""
+    try:
+        settings = connector.configured()
+    except SourceError as error:
+        return str(error)
+    missing = settings.missing()
+    if settings.enabled and missing and len(missing) < len(settings.required):
+        return f"{connector.name}: set {' and '.join(missing)} too"
+    return None
 
 
 def analysis_job() -> Job:

@@ -1,5 +1,6 @@
 """One asset per connector and stream, raw and parsed, with their checks; a connector is a pool and one step."""
 
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -99,6 +100,11 @@ def _read_days(
             troubles.append(f"{day}: {error}")
             done(f"{connector.title} {day}")
             continue
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # a bug of ours costs a day, not all days
+            context.log.error(traceback.format_exc())
+            troubles.append(f"{day}: {connector.name}: unexpected {type(error).__name__}, see the log of the run")
+            done(f"{connector.title} {day}")
+            continue
         outcomes += found
         troubles += [f"{o.day} {o.connector}/{o.stream}: {o.error}" for o in found if o.is_failed]
         for outcome in found:
@@ -135,15 +141,17 @@ def _checks(
 
 def _failed_reads(key: dg.AssetKey, outcomes: list[pull.StreamDay], days: list[date]) -> dg.AssetCheckResult:
     rows, failed = sum(o.n_rows for o in outcomes), sum(o.n_failed for o in outcomes)
-    share = failed / rows if rows else float(len(outcomes) < len(days))
+    parsed, unreadable = sum(o.n_parsed for o in outcomes), sum(o.n_unreadable for o in outcomes)
+    share = max(failed / rows, unreadable / max(parsed, 1)) if rows else float(len(outcomes) < len(days))
     first = next((o.error for o in outcomes if o.error), None)
     return dg.AssetCheckResult(
         check_name="failed_reads",
         asset_key=key,
         passed=share <= WARN_FAILED_SHARE,
         severity=dg.AssetCheckSeverity.ERROR if share > ERROR_FAILED_SHARE else dg.AssetCheckSeverity.WARN,
-        description=f"{failed} of {rows} reads failed." + (f" First: {first}" if first else ""),
-        metadata={"failed_reads": failed, "reads": rows, "share": share},
+        description=f"{failed} of {rows} reads failed; {unreadable} of {parsed} readings have no number for it."
+        + (f" First: {first}" if first else ""),
+        metadata={"failed_reads": failed, "reads": rows, "failed_readings": unreadable, "share": share},
     )
 
 

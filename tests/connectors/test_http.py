@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from connectors import errors
-from connectors.base import Ask
+from connectors.base import Ask, ask_in_batches
 from connectors.http import LONGEST_WAIT_SECONDS, USER_AGENT, Answer, Http, Pace, by_status, retry_after
+from connectors.records import Raw
 
 AT = datetime(2026, 10, 14, 12, tzinfo=UTC)
 SECRET = "s3cr3t-do-not-show"
@@ -252,13 +253,35 @@ class TestSecrets:
         assert SECRET not in caplog.text
 
     def test_not_in_bad_answers(self) -> None:
-        """A bad answer shows the first characters of the body, and no address."""
+        """A bad answer says its length and type: no address, and no words of the body, which may be people's."""
         http = Line(httpx.Response(200, text="<html>" + "x" * 500)).http(params={"key": SECRET})
         with pytest.raises(errors.BadAnswer) as caught:
             http.get("/x").json()
         assert SECRET not in str(caught.value)
         assert len(str(caught.value)) < 200
-        assert "HTTP 200, but not JSON: '<html>" in str(caught.value)
+        assert "HTTP 200, but not JSON: 506 characters" in str(caught.value)
+        assert "<html>" not in str(caught.value)
+
+    def test_not_from_a_header_that_cannot_be_sent(self, ask: Any, connectors: Any) -> None:
+        """A key with a control character inside is a configuration error that does not repeat it; ends are stripped."""
+        pinterest = connectors["pinterest"]
+        rows = list(pinterest.stream("pins").fetch(ask(pinterest, token="s3cr\n3t")))
+        assert [(r.error or "").partition(":")[0] for r in rows] == ["ConfigurationError"]
+        assert "s3cr" not in str(rows)
+        assert ask(pinterest, token=" s3cr3t\n").settings.token.get_secret_value() == "s3cr3t"
+
+
+def test_an_outage_stops_the_asking() -> None:
+    """After three batches in a row that could not be reached, the rest fails with the same words and is not asked."""
+    asked: list[str] = []
+
+    def answer(urls: list[str]) -> list[Raw]:
+        asked.extend(urls)
+        raise errors.Unavailable("source", "down")
+
+    rows = list(ask_in_batches(question(concurrency=1), [f"u{n}" for n in range(9)], 1, answer))
+    assert asked == ["u0", "u1", "u2"]
+    assert [r.error for r in rows] == ["Unavailable: down"] * 9
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

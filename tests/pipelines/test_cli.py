@@ -164,6 +164,13 @@ def test_a_malformed_setting_is_named_without_its_value(tallyrank: Any) -> None:
     assert "s3cr3t" not in result.stdout + result.stderr
 
 
+def test_a_source_set_up_by_half_is_named(tallyrank: Any) -> None:
+    """A malformed setting or one key of two does not drop a source in silence."""
+    result = tallyrank("run", "--day", "2026-10-14", TALLYRANK_HATENA_RETRIES="abc", TALLYRANK_INSTAGRAM_USER_ID="")
+    assert "left out: hatena: a setting is malformed: retries" in result.stderr
+    assert "left out: instagram: set TALLYRANK_INSTAGRAM_USER_ID too" in result.stderr
+
+
 def test_pull_writes_readings_of_one_source(tallyrank: Any, tmp_path: Path, world: Any) -> None:
     """One connector by itself: addresses in, Parquet out, the lake untouched."""
     (tmp_path / "urls.txt").write_text("# pages\n" + "\n".join(page.url for page in world.pages[:3]))

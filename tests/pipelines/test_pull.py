@@ -121,6 +121,22 @@ def test_an_account_that_cannot_be_listed_leaves_its_posts_unknown(lake: Lake) -
     assert ("p9", "failed", None) in [(r["object_id"], r["status"], r["count"]) for r in rows]
 
 
+def test_what_was_read_well_today_survives_a_failing_second_run(lake: Lake) -> None:
+    """A live counter cannot be read again tomorrow: a failed read does not replace a good one of the same day."""
+    pull_day(lake, fake([]), FIRST)
+    before = pq.read_table(lake.path(Part("observations", "fake", "by_url", FIRST)), partitioning=None).to_pylist()
+    broken = fake([])
+    streams = tuple(replace(s, fetch=_down) if s.name == "by_url" else s for s in broken.streams)
+    outcomes = {o.stream: o for o in pull_day(lake, replace(broken, streams=streams), FIRST)}
+    assert outcomes["by_url"].is_failed
+    after = pq.read_table(lake.path(Part("observations", "fake", "by_url", FIRST)), partitioning=None).to_pylist()
+    assert after == before
+
+
+def _down(ask: Ask) -> Iterator[Raw]:
+    return (Raw(url, ask.observed_at, Status.FAILED, url, error="Unavailable: down") for url in ask.urls)
+
+
 def test_pages_come_keyword_by_keyword_and_not_by_position(tmp_path: Path) -> None:
     """Cut anywhere, the order holds whole lists, and within a list it does not follow the position."""
     lake = Lake(tmp_path)

@@ -146,3 +146,17 @@ def test_a_live_counter_refuses_the_past(tallyrank: Any, sandbox: str) -> None:
     result = tallyrank("run", "--day", LAST, TALLYRANK_HATENA_BASE_URL=f"{sandbox}/{LAST}/hatena")
     assert result.returncode == 1
     assert "can only be read live" in result.stderr
+
+
+def test_a_run_can_be_stopped(sandbox: str, tmp_path: Path) -> None:
+    """Ctrl-C ends the run at once, with one line and exit code 130; nothing is published after it."""
+    environment = environment_of(sandbox, tmp_path) | {"TALLYRANK_HATENA_REQUESTS_PER_SECOND": "0.01"}
+    command = [*TALLYRANK, "run", "--from", FIRST, "--to", LAST]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as run:
+        while not (tmp_path / "lake" / "raw" / "connector=hackernews").exists():
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "stopped" in errors.splitlines()[-1]
+    assert not (tmp_path / "warehouse.duckdb").exists()
