@@ -21,13 +21,16 @@ SOURCES = """
     WITH last AS (SELECT connector, stream, max(day) AS day FROM source_health GROUP BY ALL)
     SELECT
         h.connector, h.stream, h.day AS last_day, h.n_reads, h.n_failed, h.n_not_found, h.first_error,
+        h.n_failed_readings,
         (SELECT max(g.day) FROM source_health g
          WHERE g.connector = h.connector AND g.stream = h.stream AND NOT g.is_failed) AS last_good_day,
         (SELECT count(*) FROM source_health g
          WHERE g.connector = h.connector AND g.stream = h.stream AND g.n_failed > 0) AS days_with_failures,
-        CASE WHEN h.is_failed THEN 'failed' WHEN h.n_failed > 0 THEN 'partly failed' ELSE 'well' END AS state
+        CASE WHEN h.is_failed THEN 'failed' WHEN h.n_failed + h.n_failed_readings > 0 THEN 'partly failed'
+             ELSE 'well' END AS state
     FROM source_health h JOIN last USING (connector, stream, day)
-    ORDER BY h.n_failed = 0, h.n_failed::DOUBLE / greatest(h.n_reads, 1) DESC, h.connector, h.stream
+    ORDER BY h.n_failed + h.n_failed_readings = 0,
+        h.n_failed::DOUBLE / greatest(h.n_reads, 1) DESC, h.connector, h.stream
 """
 CORRELATIONS = "SELECT * FROM association ORDER BY engine, rank_kind, platform, verb, depth"
 FACTS = """

@@ -29,7 +29,8 @@ def source(**more: Any) -> dict[str, Any]:
     """A row of the state of sources."""
     return {
         "connector": "reddit", "stream": "by_url", "state": "well", "last_day": date(2026, 10, 14), "n_reads": 5,
-        "n_failed": 0, "n_not_found": 0, "first_error": None, "last_good_day": date(2026, 10, 14),
+        "n_failed": 0, "n_not_found": 0,
+        "n_failed_readings": 0, "first_error": None, "last_good_day": date(2026, 10, 14),
         "days_with_failures": 0,
     } | more  # fmt: skip
 

@@ -141,6 +141,23 @@ def test_a_failing_source_fails_alone_and_first(tallyrank: Any, fault: Any, tmp_
     assert failed[0][0] > 0 and failed[0][1] == 0
 
 
+def test_a_renamed_field_is_told(tallyrank: Any, fault: Any, tmp_path: Path) -> None:
+    """A field that vanished degrades its verb alone, and terminal and report say so instead of calling all well."""
+    fault("hackernews", "rename:points")
+    result = tallyrank("run", "--day", LAST)
+    assert "not all read: hackernews" in result.stderr
+    report = (tmp_path / "data" / "report.html").read_text(encoding="utf-8")
+    assert "has the source renamed a field?" in report
+    with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb"), read_only=True) as con:
+        query = (
+            "SELECT verb, count(count) FROM stg_observations "
+            "WHERE platform = 'hackernews' AND subject <> url_key GROUP BY 1"
+        )
+        known = dict(con.execute(query).fetchall())
+    assert known["like"] == 0
+    assert known["comment"] > 0
+
+
 def test_a_live_counter_refuses_the_past(tallyrank: Any, sandbox: str) -> None:
     """A host without a clock of its own can only be read today; a past day is refused in words that say so."""
     result = tallyrank("run", "--day", LAST, TALLYRANK_HATENA_BASE_URL=f"{sandbox}/{LAST}/hatena")
