@@ -138,13 +138,7 @@ class Http:
             transport=transport,
             verify=_certificates(),
         )
-        self._retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_worth_a_try),
-            stop=tenacity.stop_after_attempt(settings.retries + 1),
-            wait=lambda state: _wait(state, settings.retry_wait_seconds),
-            sleep=sleep,
-            reraise=True,
-        )
+        self._retry = retrying(settings, sleep)
 
     def __enter__(self) -> Http:
         return self
@@ -204,14 +198,28 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _worth_a_try(error: BaseException) -> bool:
-    return isinstance(error, Transient) and (error.retry_after or 0) <= LONGEST_WAIT_SECONDS
+def retrying(
+    settings: Any, sleep: Callable[[float], None] = time.sleep, longest: float = LONGEST_WAIT_SECONDS
+) -> tenacity.Retrying:
+    """The one rule of retries: transient failures only, after the wait the source asks for if it is at most `longest`
+    seconds, else after a wait that doubles.
+    """
 
+    def is_worth_it(error: BaseException) -> bool:
+        return isinstance(error, Transient) and (error.retry_after or 0) <= longest
 
-def _wait(state: tenacity.RetryCallState, first: float) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    return float(asked) if asked is not None else min(first * 2 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = getattr(state.outcome.exception() if state.outcome else None, "retry_after", None)
+        doubled = settings.retry_wait_seconds * 2 ** (state.attempt_number - 1)
+        return float(asked) if asked is not None else float(min(doubled, longest))
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_worth_it),
+        stop=tenacity.stop_after_attempt(settings.retries + 1),
+        wait=wait,
+        sleep=sleep,
+        reraise=True,
+    )
 
 
 def reachable(address: str, timeout_seconds: float = 5.0) -> str:

@@ -37,7 +37,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-import tenacity
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -49,10 +48,9 @@ from connectors.errors import (
     ConfigurationError,
     RateLimited,
     SourceError,
-    Transient,
     Unavailable,
 )
-from connectors.http import Answer, Pace, by_status, retry_after
+from connectors.http import Answer, Pace, by_status, retry_after, retrying
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import url_variants
 
@@ -113,12 +111,7 @@ class _Api:
     def __init__(self, ask: Ask) -> None:
         self._ask, self._lock, self._session = ask, threading.Lock(), _session(ask)
         self.close = self._session.close
-        self._retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_worth_a_try),
-            stop=tenacity.stop_after_attempt(ask.settings.retries + 1),
-            wait=lambda state: _wait(state, ask.settings.retry_wait_seconds),
-            reraise=True,
-        )
+        self._retry = retrying(ask.settings, longest=WINDOW_SECONDS)
 
     def info(self, **params: Any) -> list[dict[str, Any]]:
         """The submissions that answer to a question, projected to the fields that parsing reads."""
@@ -229,16 +222,6 @@ def _pause(answer: Answer) -> float | None:
 
 def _own(error: Exception) -> SourceError:
     return error if isinstance(error, SourceError) else Unavailable(NAME, type(error).__name__)
-
-
-def _worth_a_try(error: BaseException) -> bool:
-    return isinstance(error, Transient) and (error.retry_after or 0) <= WINDOW_SECONDS
-
-
-def _wait(state: tenacity.RetryCallState, first: float) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    return float(asked) if asked is not None else min(first * 2 ** (state.attempt_number - 1), WINDOW_SECONDS)
 
 
 def _posts(listing: Any) -> list[dict[str, Any]]:
