@@ -98,17 +98,14 @@ def _read_days(
             found = pull.pull_day(lake, connector, day)
         except SourceError as error:
             troubles.append(f"{day}: {error}")
-            done(f"{connector.title} {day}")
-            continue
         except (ValueError, TypeError, LookupError, AttributeError) as error:  # a bug of ours costs a day, not all days
             context.log.error(traceback.format_exc())
             troubles.append(f"{day}: {connector.name}: unexpected {type(error).__name__}, see the log of the run")
-            done(f"{connector.title} {day}")
-            continue
-        outcomes += found
-        troubles += [f"{o.day} {o.connector}/{o.stream}: {o.error}" for o in found if o.is_failed]
-        for outcome in found:
-            _record(context, lake, connector, outcome)
+        else:
+            outcomes += found
+            troubles += [f"{o.day} {o.connector}/{o.stream}: {o.error}" for o in found if o.is_failed]
+            for outcome in found:
+                _record(context, lake, connector, outcome)
         done(f"{connector.title} {day}")
     return outcomes, troubles
 

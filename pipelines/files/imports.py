@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from pipelines.files import values
 from pipelines.files.fields import Bound, Kind, bind, fault_where, faults_of
 from pipelines.files.tabular import Reject, Sheet
 from pipelines.files.values import Cells
+from pipelines.lake import replaced
 
 VERBS = tuple(verb.value for verb in Verb)
 NOT_FOUND_ADVICE = "for a page that was not found leave position blank and give depth, or give found=false"
@@ -208,19 +208,10 @@ def _number_part(bound: Bound, shared: dict[str, pa.Array], name: str, column: s
 
 def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
     """A CSV that a spreadsheet opens without running anything; whoever looks sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        part = Path(file.name)
-        try:
-            writer = csv.writer(file)
-            writer.writerow(("line", "reason", "row"))
-            writer.writerows((r.line, _inert(r.reason), _inert(r.row)) for r in rejects)
-        except BaseException:
-            part.unlink()
-            raise
-    part.replace(path)
+    with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("line", "reason", "row"))
+        writer.writerows((r.line, _inert(r.reason), _inert(r.row)) for r in rejects)
 
 
 def _inert(cell: str) -> str:
