@@ -8,7 +8,7 @@ UV     := $(or $(shell command -v uv),.uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup demo test check ui lock bench docs clean
+.PHONY: help setup demo test check ui lock bench calibrate docs clean
 
 help:
 	@echo "make demo    run the main job on a simulated world: no keys, no internet after set-up"
@@ -16,6 +16,7 @@ help:
 	@echo "make ui      Dagster UI on http://127.0.0.1:3000"
 	@echo "make check   format, lint, types"
 	@echo "make bench   benchmarks, written to docs/BENCHMARKS.md"
+	@echo "make calibrate  how often the verdict is right on simulated worlds, written to docs/CALIBRATION.md"
 	@echo "make docs    regenerate docs/SOURCES.md and .env.example"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 	@echo "make setup   only set up .venv; then .venv/bin/tallyrank works"
@@ -53,8 +54,14 @@ lock: | $(UV)
 		--no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
 
 bench: setup
-	$(BIN)/python tests/benchmarks/bench_association.py > docs/BENCHMARKS.md.new
+	@rm -f docs/BENCHMARKS.md.new
+	for name in association ordered_logit timing; do \
+		$(BIN)/python tests/benchmarks/bench_$$name.py >> docs/BENCHMARKS.md.new || exit 1; done
 	@mv docs/BENCHMARKS.md.new docs/BENCHMARKS.md && cat docs/BENCHMARKS.md
+
+calibrate: setup
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/calibrate.py > docs/CALIBRATION.md.new
+	@mv docs/CALIBRATION.md.new docs/CALIBRATION.md && cat docs/CALIBRATION.md
 
 docs: setup
 	$(BIN)/python -m pipelines.docs

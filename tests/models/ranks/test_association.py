@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from models import association
-from models.association import Association, associate, spearman_rectangle, within_list_spearman
+from models.ranks import association
+from models.ranks.association import Association, associate, spearman_rectangle, within_list_spearman
 
 SCIPY = 1e-12  # tolerance against scipy.stats.spearmanr
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "data" / "reference" / "statistics.json"

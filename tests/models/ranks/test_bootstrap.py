@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models import bootstrap
-from models.bootstrap import Interval, cluster_bootstrap_mean
+from models.ranks import bootstrap
+from models.ranks.bootstrap import Interval, cluster_bootstrap_mean
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "data" / "reference" / "statistics.json"
 NOISE = 0.06  # two intervals of 4,000 draws: their ends differ by about 0.015 widths (1 sd), so four of these

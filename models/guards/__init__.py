@@ -1,0 +1,1 @@
+"""What stands beside every estimate: placebos, false discoveries, sensitivity, power, breaks."""

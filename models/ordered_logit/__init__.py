@@ -1,0 +1,1 @@
+"""Rung 2: the rank-ordered (exploded, Plackett-Luce) logit."""

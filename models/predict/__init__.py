@@ -1,0 +1,1 @@
+"""Does knowing votes help to predict the order of results?"""

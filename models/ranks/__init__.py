@@ -1,0 +1,1 @@
+"""Rung 1: rank correlations inside result lists, their averages and their errors."""

@@ -1,0 +1,1 @@
+"""Rung 5: experiments, designed and scored."""
