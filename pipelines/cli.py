@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import date, datetime
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,14 +17,22 @@ from connectors.errors import TallyrankError
 from pipelines.console import (
     CORRELATION_COLUMNS,
     CORRELATION_NUMBERS,
+    VERDICT_COLUMNS,
+    VERDICT_NUMBERS,
     correlation_rows,
     err,
     out,
     progress,
     table,
+    verdict_rows,
 )
+from pipelines.experiment_cli import app as experiment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboards.report import Contents
+    from dashboards.words import Row
     from pipelines.runs import Outcome
 
 app = typer.Typer(
@@ -34,6 +43,7 @@ app = typer.Typer(
 )
 imports = typer.Typer(help="Import votes, rankings or covariates from a file.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(experiment, name="experiment", help="Promote pages chosen by lot and see whether they rise.")
 
 INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
@@ -70,11 +80,11 @@ def lake_of(data: Path | None) -> Path:
 @app.command()
 def demo(
     data: DataOption = None,
-    days: Annotated[int, typer.Option(min=7, max=120, help="Days to read.")] = 10,
-    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 50,
+    days: Annotated[int, typer.Option(min=7, max=120, help="Days to read.")] = 51,
+    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
 ) -> None:
-    """Run the main job on a simulated world: no keys, no internet, half a minute."""
+    """Run the main job on a simulated world: no keys, no internet, a minute or two."""
     from pipelines.demo import run_demo
 
     run_demo((data or lake_of(None) / "demo").resolve(), days, keywords, seed)
@@ -238,9 +248,10 @@ def _conclude(folder: Path, outcome: Outcome) -> None:
 def analyze(data: DataOption = None) -> None:
     """Make tables, models, warehouse and report from what is in the lake."""
     from pipelines import runs, sqlfile
+    from pipelines.evidence import table as evidence
 
     folder = lake_of(data)
-    total = len(sqlfile.tables()) + 4
+    total = len(sqlfile.tables()) + len(evidence.tables()) + len(("retention", "warehouse", "report"))
     _conclude(folder, _with_progress("analyze", total, lambda: runs.analyze(folder)))
 
 
@@ -248,23 +259,59 @@ def analyze(data: DataOption = None) -> None:
 def results(
     data: DataOption = None,
     format: Annotated[Format, typer.Option(help="table for people, json for programs.")] = Format.TABLE,
+    explain: Annotated[bool, typer.Option("--explain", help="Say in words what each verdict rests on.")] = False,
 ) -> None:
-    """Print the correlations and verdicts of the published warehouse."""
-    rows = published_correlations(lake_of(data))
+    """Print the verdicts and correlations of the published warehouse."""
+    found = published(lake_of(data))
     if format is Format.JSON:
-        names = ("platform", "verb", "depth", "mean_rho", "ci_low", "ci_high", "n_lists", "n_skipped")
-        more = ("engine", "rank_kind", "n_keywords")
-        print(json.dumps({"correlations": [{n: r[n] for n in names + more} for r in rows], "verdicts": []}, indent=2))
+        print(json.dumps(_as_json(found), indent=2, allow_nan=False))
         return
-    title = "Mean within-list rank correlation of votes with height (association only: no verdict is earned)"
-    table(title, CORRELATION_COLUMNS, correlation_rows(rows), CORRELATION_NUMBERS)
+    _tell_verdicts(found.verdicts, explain)
+    title = "Mean within-list rank correlation of votes with height (an association never earns supports)"
+    table(title, CORRELATION_COLUMNS, correlation_rows(found.correlations), CORRELATION_NUMBERS)
 
 
-def published_correlations(folder: Path) -> list[dict[str, Any]]:
-    """The association rows of the published warehouse."""
+def published(folder: Path) -> Contents:
+    """What the published warehouse says."""
     from dashboards.report import read_contents
 
-    return read_contents(_warehouse(folder)).correlations
+    return read_contents(_warehouse(folder))
+
+
+CORRELATION_KEYS = (
+    "platform", "verb", "depth", "mean_rho", "ci_low", "ci_high", "n_lists", "n_skipped", "engine", "rank_kind",
+    "n_keywords",
+)  # fmt: skip
+VERDICT_KEYS = (
+    "platform", "verb", "rung", "verdict", "direction", "lag_days", "estimate", "ci_low", "ci_high", "q_value",
+    "n_keywords", "n_pages", "n_days", "mde", "placebo_share", "prose", "engine", "rank_kind", "robustness",
+)  # fmt: skip
+
+
+def _as_json(found: Contents) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "correlations": [{name: _finite(r[name]) for name in CORRELATION_KEYS} for r in found.correlations],
+        "verdicts": [{name: _finite(v.get(name)) for name in VERDICT_KEYS} for v in found.verdicts],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The value, or null where it is a number that JSON has no word for."""
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _tell_verdicts(verdicts: Sequence[Row], explain: bool) -> None:
+    """The verdicts as a table, then in words where asked for."""
+    if not verdicts:
+        out.print("No verdict yet: run `tallyrank analyze` over result lists with pages whose votes are known.\n")
+        return
+    title = "Verdicts; positions gained in the two weeks after votes doubled, plus is better"
+    table(title, VERDICT_COLUMNS, verdict_rows(verdicts), VERDICT_NUMBERS)
+    out.print("")
+    if not explain:
+        out.print("Why: tallyrank results --explain\n")
+    for verdict in verdicts if explain else ():
+        out.print(f"{verdict['prose']}\n", markup=False)
 
 
 def _warehouse(folder: Path) -> Path:

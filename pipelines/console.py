@@ -10,6 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from dashboards.words import DIRECTIONS, Row, interval, is_known, label, lag, signed, small
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -33,13 +36,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], num
     for column in columns:
         shown.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))  # names from outside are no markup
     out.print(shown)
-
-
-def signed(value: float | None) -> str:
-    """A coefficient with its sign, or `unknown`."""
-    return "unknown" if value is None else f"{value:+.3f}"
 
 
 def correlation_rows(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
@@ -47,7 +45,7 @@ def correlation_rows(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
     return [
         [
             r["platform"], r["verb"], r["depth"], signed(r["mean_rho"]),
-            f"{signed(r['ci_low'])} … {signed(r['ci_high'])}", r["n_lists"], r["n_skipped"], r["n_keywords"],
+            interval(r["ci_low"], r["ci_high"]), r["n_lists"], r["n_skipped"], r["n_keywords"],
         ]
         for r in rows
     ]  # fmt: skip
@@ -55,3 +53,25 @@ def correlation_rows(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
 
 CORRELATION_COLUMNS = ("platform", "verb", "depth", "mean rho", "95 % interval", "lists", "skipped", "keywords")
 CORRELATION_NUMBERS = CORRELATION_COLUMNS[2:]
+
+
+def verdict_rows(verdicts: Sequence[Row]) -> list[list[Any]]:
+    """Rows of the verdicts as the terminal shows them; without an estimate there is no interval either."""
+    return [
+        [
+            label(v, verdicts), v["verdict"], DIRECTIONS[v["direction"]], lag(v), *estimate_cells(v),
+            small(v["q_value"]) if is_known(v["q_value"]) else "",
+        ]
+        for v in verdicts
+    ]  # fmt: skip
+
+
+def estimate_cells(verdict: Row) -> tuple[str, str]:
+    """Estimate and interval of a verdict; empty where none is given."""
+    if verdict["estimate"] is None:
+        return "", ""
+    return signed(verdict["estimate"], 2), interval(verdict["ci_low"], verdict["ci_high"], 2)
+
+
+VERDICT_COLUMNS = ("votes", "verdict", "direction", "lag", "positions", "95 % interval", "q")
+VERDICT_NUMBERS = ("lag", "positions", "95 % interval", "q")

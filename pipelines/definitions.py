@@ -10,6 +10,7 @@ from pipelines import sqlfile
 from pipelines.defs import jobs, tables
 from pipelines.defs.resources import LakeResource
 from pipelines.defs.sources import source_assets
+from pipelines.evidence import table as evidence
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -33,7 +34,7 @@ def build_defs(data: Path | None = None, connectors: dict[str, Connector] | None
             *(source_assets(c) for c in known.values()),
             tables.retention_asset(known),
             *(tables.table_asset(t, known) for t in sqlfile.tables().values()),
-            tables.association,
+            *(tables.model_asset(t) for t in evidence.tables().values()),
             tables.warehouse,
             tables.report,
         ],

@@ -6,23 +6,30 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from connectors.base import discover
 from connectors.errors import TallyrankError
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.stage import twins
 from connectors.sandbox.world import TRUTH
-from pipelines.console import err, out, progress, signed, table
+from dashboards.words import DIRECTIONS, Row, direction, signed, small
+from pipelines.console import err, estimate_cells, out, progress, table
 
 DUMMY_KEYS = ("token", "client_id", "client_secret", "api_key")
 MARKER = ".tallyrank-demo"
 SHOWN_DEPTH = 20
 SPEED = 1e6  # quota windows of an hour pass in milliseconds: a demo of weeks takes seconds
-LAST_DAY = date(2026, 10, 28)
+LAST_DAY = date(2026, 8, 16)  # the 51 days up to it hold no break of data/breaks.yaml
+NO_EFFECT = "no effect"
+LONGER = "tallyrank demo --days 51 --keywords 50 (some minutes)"
+# Looking for posts is dear. What is found more than two days late is no growth, so for timing one platform looks often.
+REDISCOVER_DAYS = {"reddit": 2}
+SELDOM = 28
 
 
 def environment(address: str) -> dict[str, str]:
@@ -33,7 +40,7 @@ def environment(address: str) -> dict[str, str]:
             prefix = f"TALLYRANK_{connector.name.upper()}_"
             found[f"{prefix}BASE_URL"] = f"{address}/{{day}}/{connector.name}"
             found[f"{prefix}REQUESTS_PER_SECOND"] = "100000"
-            found[f"{prefix}REDISCOVER_DAYS"] = "28"
+            found[f"{prefix}REDISCOVER_DAYS"] = str(REDISCOVER_DAYS.get(connector.name, SELDOM))
             keys = dict.fromkeys(DUMMY_KEYS, "sandbox") | dict(twins()[connector.name].keys)
             known = connector.settings.model_fields
             found |= {f"{prefix}{key.upper()}": value for key, value in keys.items() if key in known}
@@ -102,36 +109,77 @@ def run_demo(folder: Path, days: int, keywords: int, seed: int) -> None:
 
 
 def _tell(folder: Path, keywords: int, days: int) -> None:
+    """What a correlation says, what the verdict says, and what is true."""
     from dashboards.report import read_contents
 
-    rows = read_contents(folder / "warehouse.duckdb").correlations
-    shown = [r for r in rows if r["depth"] == SHOWN_DEPTH and (r["platform"], r["verb"]) in TRUTH]
+    found = read_contents(folder / "warehouse.duckdb")
+    naive = {_votes(r): r for r in found.correlations if r["depth"] == SHOWN_DEPTH}
+    judged = [v for v in found.verdicts if _votes(v) in TRUTH]
     table(
-        f"Simulated: {keywords} keywords, {days} days of {len({r['platform'] for r in shown})} platforms",
-        ("platform", "verb", "mean rho", "95 % interval", "lists", "verdict", "truth in this world"),
-        [
-            [
-                r["platform"], r["verb"], signed(r["mean_rho"]), f"{signed(r['ci_low'])} … {signed(r['ci_high'])}",
-                r["n_lists"], "cannot tell", TRUTH[r["platform"], r["verb"]],
-            ]
-            for r in sorted(shown, key=lambda r: -(r["mean_rho"] or 0))
-        ],
-        ("mean rho", "95 % interval", "lists"),
-    )  # fmt: skip
-    fooled = [r for r in shown if (r["ci_low"] or 0) > 0 and TRUTH[r["platform"], r["verb"]].startswith("no effect")]
-    if fooled:
-        names = " and ".join(f"{r['platform']} {r['verb']}s" for r in fooled)
-        out.print(
-            f"\nThe naive correlation is fooled: {names} go with high positions and do nothing there; they\n"
-            "follow good pages, or the positions themselves. An association alone never earns more than 'cannot tell'."
-        )
+        f"Simulated: {keywords} keywords, {days} days of {len({v['platform'] for v in judged})} platforms",
+        ("platform", "verb", "mean rho", "verdict", "direction", "positions", "95 % interval", "truth in this world"),
+        [_line(v, naive.get(_votes(v))) for v in judged],
+        ("mean rho", "positions", "95 % interval"),
+    )
+    out.print(
+        "\nmean rho: rank correlation; positions: gained in the two weeks after votes doubled, where it can be read"
+    )
+    _tell_fooled([r for votes, r in naive.items() if TRUTH.get(votes, "").startswith(NO_EFFECT)])
+    for verdict in judged:
+        if not TRUTH[_votes(verdict)].startswith(NO_EFFECT):
+            out.print(f"\n{_on_a_true_effect(verdict, found.rows('timing'))}", markup=False)
     out.print(f"\nreport:    {folder / 'report.html'}\nwarehouse: {folder / 'warehouse.duckdb'}")
     _next(f"tallyrank --data {_short(folder)}")
 
 
+def _votes(row: Row) -> tuple[str, str]:
+    return row["platform"], row["verb"]
+
+
+def _line(verdict: Row, naive: Row | None) -> list[str]:
+    rho = signed(naive["mean_rho"] if naive else None)
+    words = [verdict["verdict"], DIRECTIONS[verdict["direction"]], *estimate_cells(verdict)]
+    return [*_votes(verdict), rho, *words, TRUTH[_votes(verdict)]]
+
+
+def _tell_fooled(without_effect: list[dict[str, Any]]) -> None:
+    """Which correlations would have misled."""
+    fooled = [r for r in without_effect if (r["ci_low"] or 0) > 0]
+    if fooled:
+        names = " and ".join(f"{r['platform']} {r['verb']}s" for r in fooled)
+        out.print(
+            f"\nThe naive correlation is fooled: {names} go with high positions and do nothing there; they\n"
+            "follow good pages, or the positions themselves. An association alone never earns 'supports'."
+        )
+
+
+def _on_a_true_effect(verdict: Row, timing: Sequence[Row]) -> str:
+    """Whether an effect that is there was found, and else why not."""
+    name = f"{verdict['platform']} {verdict['verb']}s"
+    if verdict["verdict"] == "supports":
+        return (
+            f"What {name} do was found: {direction(verdict)}, at a false discovery rate of {small(verdict['q_value'])}."
+        )
+    why = next((t["why_not"] for t in timing if _votes(t) == _votes(verdict)), None)
+    return (
+        f"The effect of {name} is real here, and the verdict is '{verdict['verdict']}': {why or _why(verdict)}.\n"
+        f"More days and keywords show more: {LONGER}."
+    )
+
+
+def _why(verdict: Row) -> str:
+    """What kept a verdict that timing could be asked for from supporting."""
+    if verdict["direction"] == "votes_lead":
+        return "votes move first, but placebos do as well, or bursts say otherwise"
+    if verdict["direction"] in ("positions_lead", "simultaneous"):
+        return f"it looks as if {DIRECTIONS[verdict['direction']]}"
+    return f"the false discovery rate is {small(verdict['q_value'])}, and below 0.05 is asked for"
+
+
 def _next(command: str) -> None:
     steps = {
-        f"{command} results": "the same numbers, every verb and depth",
+        f"{command} results": "every verdict and correlation",
+        f"{command} results --explain": "what each verdict rests on, in words",
         f"{command} results --format json": "for programs",
         f"{command} ui": "assets, runs and checks in the Dagster UI",
         "tallyrank doctor": "which sources are ready for your own data",

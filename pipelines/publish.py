@@ -10,7 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines import analysis, sqlfile
+from pipelines import sqlfile
+from pipelines.evidence import table as evidence
 from pipelines.lake import Lake, replaced
 
 PUBLISHED = ("marts", "staging")
@@ -47,7 +48,7 @@ def _fill(lake: Lake, path: Path) -> dict[str, int]:
 
 def _tables() -> dict[str, tuple[str, dict[str, str]]]:
     made = {t.name: (t.header.description, t.header.columns) for t in sqlfile.tables().values()}
-    return made | {analysis.ASSOCIATION: (analysis.DESCRIPTION, analysis.COLUMNS)}
+    return made | {t.name: (t.description, t.comments) for t in evidence.tables().values()}
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: str, description: str, columns: dict[str, str]) -> None:

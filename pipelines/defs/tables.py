@@ -3,20 +3,22 @@
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from connectors.base import Connector
 from connectors.errors import TallyrankError
-from dashboards.plots import forest_png
 from dashboards.report import write_report
-from pipelines import analysis, publish, pull, sqlfile
+from pipelines import publish, pull, sqlfile
 from pipelines.defs.resources import LakeResource, done
 from pipelines.defs.sources import parsed_key, raw_key
+from pipelines.evidence import table as evidence
 
 RETENTION = dg.AssetKey("retention")
 POOL = "warehouse"
+T = TypeVar("T")
+MOST_ROWS_SHOWN = 200
 
 
 def retention_asset(connectors: dict[str, Connector]) -> dg.AssetsDefinition:
@@ -70,7 +72,7 @@ def _schema(table: sqlfile.SqlTable) -> dg.TableSchema:
     return dg.TableSchema(columns=columns)
 
 
-def _or_failure(work: Callable[[], int]) -> int:
+def _or_failure(work: Callable[[], T]) -> T:
     """Run work whose errors are already words for people; Dagster then shows them without a traceback."""
     try:
         return work()
@@ -78,48 +80,54 @@ def _or_failure(work: Callable[[], int]) -> int:
         raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
-@dg.asset(
-    deps=["serp_results", "serp_votes"],
-    group_name="models",
-    kinds={"numpy"},
-    pool=POOL,
-    description=analysis.DESCRIPTION,
-)
-def association(lake: LakeResource) -> dg.MaterializeResult[None]:
-    """Rung 1 of the evidence."""
-    rows = analysis.build_association(lake.open())
-    with lake.open().connect(analysis.ASSOCIATION) as con:
-        found = analysis.correlations(con)
-    done("association")
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": rows, "coefficients": dg.MetadataValue.md(_table(found)), **_plot(found)}
+def model_asset(table: evidence.ModelTable) -> dg.AssetsDefinition:
+    """The asset of one model: its table, and its rows and picture in the UI."""
+    columns = [dg.TableColumn(name, str(kind), comment) for name, (kind, comment) in table.columns.items()]
+
+    @dg.asset(
+        name=table.name,
+        deps=list(table.reads),
+        group_name="models",
+        kinds={"numpy"},
+        pool=POOL,
+        description=table.description,
+        metadata={"dagster/column_schema": dg.TableSchema(columns=columns)},
     )
+    def made(lake: LakeResource) -> dg.MaterializeResult[None]:
+        rows = _or_failure(lambda: evidence.build(lake.open(), table))
+        done(table.name)
+        shown = {"rows": dg.MetadataValue.md(_markdown(rows)), **_plot(table, rows)}
+        return dg.MaterializeResult(metadata={"dagster/row_count": len(rows), **shown})
+
+    return made
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    head = "| platform | verb | depth | mean rho | 95 % interval | lists | skipped |\n|---|---|---|---|---|---|---|\n"
-    lines = [
-        f"| {r['platform']} | {r['verb']} | {r['depth']} | {_number(r['mean_rho'])} | "
-        f"{_number(r['ci_low'])} … {_number(r['ci_high'])} | {r['n_lists']} | {r['n_skipped']} |"
-        for r in rows
-    ]
-    return head + "\n".join(lines)
-
-
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:+.3f}"
-
-
-def _plot(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue]:
-    """The coefficients as a picture that the UI shows without scripts."""
+def _markdown(rows: evidence.Rows) -> str:
+    """Rows as a Markdown table, lists left out: pictures show those."""
     if not rows:
+        return "Nothing to show yet."
+    names = [n for n in rows[0] if not any(isinstance(r[n], list) for r in rows)]
+    lines = ["| " + " | ".join(_cell(r[n]) for n in names) + " |" for r in rows[:MOST_ROWS_SHOWN]]
+    return "\n".join(["| " + " | ".join(names) + " |", "|---" * len(names) + "|", *lines])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return " ".join(text.replace("|", "/").split())
+
+
+def _plot(table: evidence.ModelTable, rows: evidence.Rows) -> dict[str, dg.MetadataValue]:
+    """The table as a picture that the UI shows without scripts."""
+    picture = table.draw(rows)
+    if not picture:
         return {}
-    picture = base64.b64encode(forest_png(rows)).decode()
-    return {"plot": dg.MetadataValue.md(f"![mean rho with 95 % interval](data:image/png;base64,{picture})")}
+    return {"plot": dg.MetadataValue.md(f"![{table.name}](data:image/png;base64,{base64.b64encode(picture).decode()})")}
 
 
 @dg.asset(
-    deps=[*(dg.AssetKey(name) for name in sqlfile.tables()), "association"],
+    deps=[*sqlfile.tables(), *evidence.tables()],
     group_name="published",
     kinds={"duckdb"},
     pool=POOL,

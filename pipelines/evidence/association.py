@@ -1,105 +1,115 @@
-"""Models run over the tables of the lake; each writes one table beside them."""
+"""Rung 1: do better-voted pages stand higher in the same list? (models/ranks/association.py and its neighbours)"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, replace
-from math import isnan
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from models.association import Association, associate
-from pipelines.lake import Lake, replaced
+from dashboards.plots import forest_png
+from models.ranks.association import associate, within_list_spearman
+from models.ranks.depths import DepthDifference, depth_differences
+from models.ranks.fisher_z import averages
+from models.ranks.kendall import within_list_kendall
+from models.ranks.simpson import pooled_and_within
+from pipelines.evidence.table import REAL, WHO, WHOLE, ModelTable, Rows, rows_of
+from pipelines.lake import Lake
+from pipelines.lists import TABLES, Votes, votes_by_pair
 
 DEPTHS = (10, 20, 30, 50)
 NO_LIMIT = 1_000_000_000  # rows are cut to the depth before, with averages rounded
-ASSOCIATION = "association"
-COLUMNS = {
-    "engine": "Search engine or ranking.",
-    "rank_kind": 'What "position" means.',
-    "platform": "Where the votes were cast.",
-    "verb": "What people did.",
-    "depth": "Results down to this position were compared (averages are rounded for this).",
-    "mean_rho": "Mean over lists of Spearman's rho between votes and height in the list; positive means better-voted "
-    "pages stand higher. An association, not an effect.",
-    "ci_low": "Lower end of the 95 % interval (bootstrap over keywords); NULL with fewer than two keywords.",
-    "ci_high": "Upper end of the 95 % interval; NULL with fewer than two keywords.",
-    "n_lists": "Result lists that gave a rho.",
-    "n_skipped": "Result lists left out: fewer than five results with known votes, or no variation.",
-    "n_keywords": "Keywords behind the lists.",
-}
-DESCRIPTION = (
-    "Rung 1, association: do better-voted pages stand higher in the same result list? "
-    "One row per engine, kind of position, platform, verb and depth."
-)
-SCHEMA = pa.schema(
-    [
-        ("engine", pa.string()),
-        ("rank_kind", pa.string()),
-        ("platform", pa.string()),
-        ("verb", pa.string()),
-        ("depth", pa.int32()),
-        ("mean_rho", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("n_lists", pa.int64()),
-        ("n_skipped", pa.int64()),
-        ("n_keywords", pa.int64()),
-    ]
-)
 
 
-def build_association(lake: Lake) -> int:
-    """Write the table `association`; returns its number of rows."""
-    with lake.connect("serp_results", "serp_votes") as con:
-        rows = [row for kind in _kinds(con) for row in _of_kind(con, *kind)]
-    with replaced(lake.table_path(ASSOCIATION)) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd")
-    return len(rows)
+def build(lake: Lake) -> Rows:
+    """One row per ranking, platform, verb and depth."""
+    return [row for pair in votes_by_pair(lake) for row in _rows(pair)]
 
 
-def _kinds(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    return con.execute("SELECT DISTINCT engine, rank_kind FROM serp_results ORDER BY ALL").fetchall()
-
-
-def _of_kind(con: duckdb.DuckDBPyConnection, engine: str, rank_kind: str) -> Iterator[dict[str, Any]]:
-    """Every platform, verb and depth over the lists of one engine and kind of position."""
-    where = "r.engine = ? AND r.rank_kind = ? AND r.is_found"
-    results = con.execute(
-        f"SELECT r.result_id, r.list_id, r.keyword_id, r.position FROM serp_results r WHERE {where} ORDER BY 1",
-        [engine, rank_kind],
-    ).fetchnumpy()
-    votes = con.execute(
-        "SELECT v.platform, v.verb, v.result_id, v.votes FROM serp_votes v "
-        f"JOIN serp_results r ON r.result_id = v.result_id WHERE {where} AND v.votes IS NOT NULL",
-        [engine, rank_kind],
-    ).fetch_df()
-    for (platform, verb), pair in votes.groupby(["platform", "verb"], sort=True):
-        column = np.full(len(results["result_id"]), np.nan)
-        column[np.searchsorted(results["result_id"], pair["result_id"])] = pair["votes"]
-        for found in _by_depth(results, column):
-            numbers = {k: None if isinstance(v, float) and isnan(v) else v for k, v in asdict(found).items()}
-            yield {"engine": engine, "rank_kind": rank_kind, "platform": platform, "verb": verb} | numbers
-
-
-def _by_depth(results: dict[str, Any], votes: np.ndarray) -> Iterator[Association]:
-    """One association per depth that the lists reach: 30 says nothing new where lists end at 20."""
-    place = np.floor(results["position"] + 0.5)
+def _rows(pair: Votes) -> Iterator[dict[str, Any]]:
+    """A row for each depth that the lists reach: 30 says nothing new where lists end at 20."""
+    place = pair.lists.place
     deepest = place.max(initial=0)
-    for depth, shallower in zip(DEPTHS, (0, *DEPTHS), strict=False):
-        if deepest > shallower:
-            within = place <= depth
-            lists, keywords, position = (results[name][within] for name in ("list_id", "keyword_id", "position"))
-            found = associate(lists, keywords, position, votes[within], depth=NO_LIMIT)
-            yield replace(found, depth=depth)
+    reached = [d for d, before in zip(DEPTHS, (0, *DEPTHS), strict=False) if deepest > before]
+    against = {d.deep: d for d in _differences(pair, reached)}
+    for depth in reached:
+        numbers = _at_depth(pair, place <= depth)
+        yield pair.who | numbers | {"depth": depth} | _difference(against.get(depth))
 
 
-def correlations(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _at_depth(pair: Votes, within: NDArray[np.bool_]) -> dict[str, Any]:
+    lists, votes = pair.lists, pair.votes[within]
+    ids, keywords, position = lists.list_id[within], lists.keyword_id[within], lists.position[within]
+    domains = None if lists.domains is None else lists.domains[within]
+    found = asdict(associate(ids, keywords, position, votes, NO_LIMIT, domain_id=domains))
+    rho = within_list_spearman(ids, position, votes)
+    tau = within_list_kendall(ids, position, votes).rho
+    others = {"mean_tau": float(np.nanmean(tau)) if np.isfinite(tau).any() else None}
+    pooled = pooled_and_within(ids, position, votes).pooled
+    return found | others | {"fisher_z_rho": averages(rho.rho, rho.n_pairs).fisher_z, "pooled_rho": pooled}
+
+
+def _differences(pair: Votes, reached: list[int]) -> list[DepthDifference]:
+    lists = pair.lists
+    return depth_differences(lists.list_id, lists.keyword_id, lists.place, pair.votes, reached, domain_id=lists.domains)
+
+
+def _difference(found: DepthDifference | None) -> dict[str, Any]:
+    if found is None:
+        return {"deeper_by": None, "deeper_low": None, "deeper_high": None}
+    return {"deeper_by": found.mean_difference, "deeper_low": found.ci_low, "deeper_high": found.ci_high}
+
+
+def correlations(con: duckdb.DuckDBPyConnection) -> Rows:
     """The rows of `association`, as the command line and the report give them out."""
-    cursor = con.execute(f"SELECT * FROM {ASSOCIATION} ORDER BY engine, rank_kind, platform, verb, depth")
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return rows_of(con, TABLE.name)
+
+
+def _draw(rows: Sequence[dict[str, Any]]) -> bytes:
+    return forest_png(rows) if rows else b""
+
+
+COLUMNS: dict[str, Any] = WHO | {
+    "depth": (WHOLE, "Results down to this position were compared (averages are rounded for this)."),
+    "mean_rho": (
+        REAL,
+        "Mean over lists of Spearman's rho between votes and height in the list; positive means better-voted pages "
+        "stand higher. An association, not an effect.",
+    ),
+    "ci_low": (
+        REAL,
+        "Lower end of the 95 % interval: keywords and domains drawn at random (below ten domains, keywords only); NULL "
+        "with fewer than two keywords.",
+    ),
+    "ci_high": (REAL, "Upper end of the 95 % interval."),
+    "n_lists": (WHOLE, "Result lists that gave a rho."),
+    "n_skipped": (WHOLE, "Result lists left out: fewer than five results with known votes, or no variation."),
+    "n_keywords": (WHOLE, "Keywords behind the lists."),
+    "n_domains": (WHOLE, "Domains behind the interval; NULL where it is over keywords only."),
+    "mean_tau": (
+        REAL,
+        "Mean of Kendall's tau-b: of two results of one list, the one with more votes is the higher one in 50 + 50 tau "
+        "of 100 pairs.",
+    ),
+    "fisher_z_rho": (
+        REAL, "tanh of the mean of atanh(rho), lists weighed by length - 3: another average, as a check.",
+    ),
+    "pooled_rho": (
+        REAL, "Rho with all lists thrown together, as it should not be done: it compares pages that do not compete.",
+    ),
+    "deeper_by": (REAL, "Mean rho at this depth minus at the next shallower one, over lists that have both."),
+    "deeper_low": (REAL, "Lower end of its 95 % interval."),
+    "deeper_high": (REAL, "Upper end of its 95 % interval."),
+}  # fmt: skip
+TABLE = ModelTable(
+    "association",
+    "Rung 1, association: do better-voted pages stand higher in the same result list? "
+    "One row per engine, kind of position, platform, verb and depth.",
+    COLUMNS,
+    TABLES,
+    build,
+    _draw,
+)

@@ -133,8 +133,10 @@ def votes_in_memory(
     aliases: dict[str, str] | None = None,
     *,
     is_audited: bool = False,
+    table: str = "serp_votes",
+    order: str = "ranked_at, url, platform, verb",
 ) -> list[dict[str, Any]]:
-    """`serp_votes`, made by the shipped SQL over tables in memory: quick enough for many small lakes."""
+    """`serp_votes` (or another table), made by the shipped SQL in memory: quick enough for many small lakes."""
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute("SET TimeZone = 'UTC'")
         sources = {
@@ -142,14 +144,14 @@ def votes_in_memory(
             "rankings": ranking_table(results),
             "aliases": alias_table(aliases or {}),
         }
-        for name, table in sources.items():
-            con.register("arrow", table)
+        for name, source in sources.items():
+            con.register("arrow", source)
             place = "'test' AS connector, 'all' AS stream, DATE '2026-01-01' AS day"
             con.execute(f"CREATE TABLE {name} AS SELECT *, {place} FROM arrow")
             con.unregister("arrow")
-        for table in sqlfile.tables().values():
-            if not table.reads & {"covariates", "reads"}:
-                con.execute(f"CREATE TABLE {table.name} AS {table.query}")
+        for each in sqlfile.tables().values():
+            if not each.reads & {"covariates", "reads"}:
+                con.execute(f"CREATE TABLE {each.name} AS {each.query}")
                 if is_audited:
-                    sqlfile.audit(con, table, table.name)
-        return rows(con, "FROM serp_votes ORDER BY ranked_at, url, platform, verb")
+                    sqlfile.audit(con, each, each.name)
+        return rows(con, f"FROM {table} ORDER BY {order}")

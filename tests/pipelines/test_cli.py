@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.sandbox.world import TRUTH
+from tests.dashboards.making import ROWS, verdict, warehouse
 
 FRONT_PAGE = "data/hacker-news/frontpage_2021-03-01_14d.csv"
 VOTES = """url,platform,verb,observed_at,count
@@ -48,7 +49,12 @@ class TestRealData:
         """Mean within-list Spearman to four decimals over 625 lists; job ads without votes are unknown, not zero."""
         assert imported("analyze").returncode == 0
         found = json.loads(imported("results", "--format", "json").stdout)
-        assert found["verdicts"] == []
+        assert {(v["platform"], v["verb"]) for v in found["verdicts"]} == {
+            ("hackernews", "like"),
+            ("hackernews", "comment"),
+        }
+        assert {v["verdict"] for v in found["verdicts"]} == {"not enough data"}, "one keyword proves nothing"
+        assert all(v["estimate"] is None and v["prose"] for v in found["verdicts"])
         rows = {(r["verb"], r["depth"]): r for r in found["correlations"]}
         assert {key: round(r["mean_rho"], 4) for key, r in rows.items()} == self.EXPECTED
         assert {(r["platform"], r["n_lists"], r["n_skipped"]) for r in rows.values()} == {("hackernews", 625, 0)}
@@ -148,6 +154,61 @@ def test_analyze_of_an_empty_lake_publishes_empty_tables(tallyrank: Any, tmp_pat
     assert "Import rankings and votes" in (tmp_path / "data" / "report.html").read_text()
 
 
+VERDICT_KEYS = {
+    "platform", "verb", "rung", "verdict", "direction", "lag_days", "estimate", "ci_low", "ci_high", "q_value",
+    "n_keywords", "n_pages", "n_days", "mde", "placebo_share", "prose", "engine", "rank_kind", "robustness",
+}  # fmt: skip
+
+
+class TestResults:
+    """What `results` prints of a warehouse with one verdict and one combination of too few data."""
+
+    @pytest.fixture
+    def published(self, tallyrank: Any, tmp_path: Path) -> Any:
+        """The command line over a warehouse that is there already."""
+        (tmp_path / "data").mkdir()
+        warehouse(tmp_path / "data", ROWS)
+        return tallyrank
+
+    def test_json_holds_every_number_of_a_verdict(self, published: Any) -> None:
+        """All keys on all rows, the strongest first, null where nothing is known."""
+        found = json.loads(published("results", "--format", "json").stdout)["verdicts"]
+        assert [set(v) for v in found] == [VERDICT_KEYS, VERDICT_KEYS]
+        assert [v["verdict"] for v in found] == ["supports", "not enough data"]
+        assert (found[0]["estimate"], found[0]["lag_days"], found[0]["robustness"]) == (0.61, 2, 0.17)
+        assert found[1]["estimate"] is None and found[1]["q_value"] is None
+
+    def test_json_knows_no_infinity(self, tallyrank: Any, tmp_path: Path) -> None:
+        """An interval without an end is null: JSON has no word for it."""
+        (tmp_path / "data").mkdir()
+        warehouse(tmp_path / "data", {"verdicts": [verdict(ci_low=float("-inf"))]})
+        text = tallyrank("results", "--format", "json").stdout
+        assert json.loads(text)["verdicts"][0]["ci_low"] is None and "Infinity" not in text
+
+    def test_verdicts_come_before_correlations(self, published: Any) -> None:
+        """Word, direction, estimate, interval and q on one line; the prose only where it is asked for."""
+        plain, explained = published("results").stdout, published("results", "--explain").stdout
+        line = next(line for line in plain.splitlines() if line.startswith("reddit like"))
+        for shown in ("supports", "votes move first", "2 days", "+0.61", "+0.40 … +0.82", "0.004"):
+            assert shown in line
+        assert plain.index("reddit like") < plain.index("Mean within-list rank correlation")
+        assert "Prose of the verdict." not in plain and "Prose of the verdict." in explained
+        assert "Prose of what is missing." in explained
+
+    def test_a_warehouse_of_before_has_no_verdicts(self, published: Any, tmp_path: Path) -> None:
+        """Without the table there is an empty list and no crash."""
+        with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb")) as con:
+            con.execute("DROP TABLE verdicts")
+        assert json.loads(published("results", "--format", "json").stdout)["verdicts"] == []
+        assert "No verdict yet" in published("results").stdout
+
+
+def test_experiments_have_their_commands(tallyrank: Any) -> None:
+    """`experiment design` and `experiment score` are there."""
+    text = tallyrank("experiment", "--help").stdout
+    assert "design" in text and "score" in text
+
+
 def test_doctor_names_what_is_missing_and_where_to_get_it(tallyrank: Any) -> None:
     """A source without its key is listed with the variable to set; the others are ready."""
     result = tallyrank("doctor", TALLYRANK_YOUTUBE_API_KEY="", TALLYRANK_YOUTUBE_TOKEN="")
@@ -181,12 +242,15 @@ def test_pull_writes_readings_of_one_source(tallyrank: Any, tmp_path: Path, worl
 
 
 def test_the_demo_ends_with_verdicts_paths_and_next_steps(tallyrank: Any, tmp_path: Path) -> None:
-    """A small demo: every platform beside its truth, no failure, and a folder of other data is refused."""
+    """A small demo: every verdict beside its truth, no failure, and a folder of other data is refused."""
     result = tallyrank("demo", "--keywords", "6", "--days", "7", "--data", tmp_path / "demo")
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     for (platform, verb), truth in TRUTH.items():
-        assert any(platform in line and verb in line and truth in line for line in result.stdout.splitlines())
+        lines = [line for line in result.stdout.splitlines() if line.startswith(platform) and f" {verb} " in line]
+        assert len(lines) == 1 and truth in lines[0]
+        assert "not enough data" in lines[0], "a week shows nothing of what moves first"
+    assert "the verdict is 'not enough data': it takes 14 days" in result.stdout
     for path in ("report.html", "warehouse.duckdb"):
         assert str(tmp_path / "demo" / path) in result.stdout
         assert (tmp_path / "demo" / path).exists()

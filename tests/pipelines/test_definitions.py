@@ -13,7 +13,12 @@ from connectors.base import Connector
 from pipelines import runs, sqlfile
 from pipelines.definitions import build_defs
 from pipelines.defs import jobs
+from pipelines.defs.resources import LakeResource
+from pipelines.defs.tables import model_asset
+from pipelines.evidence import table as evidence
+from pipelines.lake import Lake
 from tests.conftest import environment_of
+from tests.pipelines.making import LIST_DAY, fill, made, result, seen
 
 DAY = "2026-10-14"
 
@@ -34,9 +39,64 @@ def test_every_connector_and_table_has_its_assets(connectors: dict[str, Connecto
     for connector in connectors.values():
         for stream in connector.streams:
             assert {f"{connector.name}/{stream.name}/{layer}" for layer in ("raw", "parsed")} <= keys
-    assert set(sqlfile.tables()) | {"association", "warehouse", "report", "retention"} <= keys
+    assert {*sqlfile.tables(), *evidence.tables(), "warehouse", "report", "retention"} <= keys
     for key in graph.get_all_asset_keys():
         assert graph.get(key).description and graph.get(key).group_name != "default"
+
+
+@pytest.mark.parametrize("name", evidence.tables())
+def test_every_model_is_an_asset(name: str) -> None:
+    """In one group, after what it reads and before the warehouse, with the type and comment of every column."""
+    graph = build_defs().resolve_asset_graph()
+    node, model = graph.get(dg.AssetKey(name)), evidence.tables()[name]
+    assert (node.group_name, node.description) == ("models", model.description)
+    assert {k.to_user_string() for k in node.parent_keys} == set(model.reads)
+    assert dg.AssetKey(name) in graph.get(dg.AssetKey("warehouse")).parent_keys
+    columns = node.metadata["dagster/column_schema"].columns
+    assert [(c.name, c.type, c.description) for c in columns] == [
+        (column, str(kind), comment) for column, (kind, comment) in model.columns.items()
+    ]
+
+
+def materialised(lake: Lake, name: str) -> dict[str, Any]:
+    """What the asset of a model records when it is made by itself."""
+    resources = {"lake": LakeResource(data_dir=str(lake.root))}
+    result = dg.materialize([model_asset(evidence.tables()[name])], resources=resources, run_config=runs.QUIET)
+    (event,) = result.asset_materializations_for_node(name)
+    return dict(event.metadata)
+
+
+def test_a_model_shows_its_rows_and_its_picture(tmp_path: Path) -> None:
+    """Rows as Markdown with unknowns by name, and a picture that needs no scripts; the table is in its place."""
+    lists = [result(url=f"https://site{n}.example/", position=n) for n in range(1, 11)]
+    votes = [seen(LIST_DAY - 1, (7 * n) % 11, url=f"https://site{n}.example/") for n in range(1, 11)]
+    lake = made(fill(tmp_path, votes, lists))
+    metadata = materialised(lake, "association")
+    assert metadata["dagster/row_count"].value == 1
+    assert str(metadata["plot"].value).startswith("![association](data:image/png;base64,iVBOR")
+    head, _, row = str(metadata["rows"].value).splitlines()
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert (cells["platform"], cells["depth"], cells["ci_low"]) == ("reddit", "10", "unknown")
+    assert lake.table_path("association").exists()
+
+
+def test_a_model_with_nothing_to_show_says_so(tmp_path: Path) -> None:
+    """No rows, no picture, no error: the first day of a lake."""
+    metadata = materialised(made(fill(tmp_path)), "timing")
+    assert metadata["dagster/row_count"].value == 0
+    assert "Nothing to show yet" in str(metadata["rows"].value)
+    assert "plot" not in metadata
+
+
+def test_lists_of_numbers_are_drawn_and_not_printed(tmp_path: Path) -> None:
+    """The rows of a model leave its paths out; bars inside texts do not break the table."""
+    lists = [result(url=f"https://site{n}.example/", position=n) for n in range(1, 11)]
+    votes = [seen(1, n, url=f"https://site{n}.example/", platform="a|b") for n in range(1, 11)]
+    text = str(materialised(made(fill(tmp_path, votes, lists)), "timing")["rows"].value)
+    head, line, row = text.splitlines()
+    assert "path_first_day" not in head and " why_not " in head
+    assert head.count("|") == line.count("|") == row.count("|")
+    assert "a/b" in row
 
 
 def test_a_connector_is_a_pool(connectors: dict[str, Connector]) -> None:
@@ -61,7 +121,7 @@ def test_a_run_of_a_day_records_what_an_analyst_wants(pointed: Path) -> None:
     assert [c.status.value for c in checks.values()] == ["SUCCEEDED"] * 3
     metadata = coefficients.asset_materialization.metadata
     assert str(metadata["plot"].value).startswith("![")
-    assert "| reddit | like |" in str(metadata["coefficients"].value)
+    assert "| reddit | like |" in str(metadata["rows"].value)
 
 
 def test_failed_reads_fail_their_check(pointed: Path, fault: Any) -> None:

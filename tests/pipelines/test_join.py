@@ -247,6 +247,75 @@ def test_a_page_that_is_not_found_is_not_zero():
     assert known(seen(29, GONE))[:2] == (None, "hidden")
 
 
+# --- posts that are found late
+
+
+def staged(*readings):
+    """is_late of every reading in the order of time, and n_late of every moment of the page's total."""
+    points, totals = (
+        votes_in_memory(readings, [result()], table=table, order=order)
+        for table, order in (("stg_points", "observed_at, subject"), ("stg_totals", "valid_from"))
+    )
+    return [r["is_late"] for r in points], [r["n_late"] for r in totals]
+
+
+@pytest.mark.parametrize(
+    ("published", "is_late"), [(None, True), (5, True), (27.9, True), (LIST_DAY - 2, False), (29.5, False), (31, False)]
+)
+def test_a_post_is_late_if_it_may_have_been_there_for_more_than_two_days(published, is_late):
+    """Two days to the microsecond are in time; a post of unknown age may be old."""
+    post = seen(LIST_DAY, 50, "t3_a", published_at=None if published is None else at(published))
+    assert staged(post) == ([is_late], [int(is_late)])
+
+
+def test_a_post_is_late_once():
+    """Only its first reading is; the total remembers it from then on."""
+    readings = [seen(day, 50 + day, "t3_a", published_at=at(1)) for day in (10, 11, 12)]
+    assert staged(*readings) == ([True, False, False], [1, 1, 1])
+
+
+def test_late_posts_are_counted_as_they_come():
+    """A page's number of late posts grows with each; a post in time leaves it."""
+    readings = [
+        seen(10, 5, "t3_a", published_at=at(1)),
+        seen(11, 5, "t3_b", published_at=at(10.5)),
+        seen(12, 5, "t3_c", published_at=at(1)),
+        seen(12, 6, "t3_d"),
+    ]
+    assert staged(*readings) == ([True, False, True, True], [1, 1, 3])
+
+
+def test_the_first_reading_of_a_page_total_is_late():
+    """A platform's own total has been growing since nobody knows when, like a post of unknown age."""
+    assert staged(seen(10, 5), seen(11, 6)) == ([True, False], [1, 1])
+
+
+def test_a_search_is_never_late():
+    """It finds nothing, or fails; posts that come after it are judged by their own age."""
+    new = seen(12, 5, "t3_a", published_at=at(11))
+    assert staged(searched(10), searched(11, FAILED), new) == ([False, False, False], [0, 0, 0])
+
+
+def test_a_post_whose_first_reading_failed_is_late_all_the_same():
+    """What counts is when it was found, not when its number could be read."""
+    readings = [seen(10, FAILED, "t3_a", published_at=at(1)), seen(11, 5, "t3_a", published_at=at(1))]
+    assert staged(*readings) == ([True, False], [1, 1])
+
+
+def test_late_posts_are_counted_per_page_platform_and_verb():
+    """A late post of one page, platform or verb is none of another's."""
+    late = {"published_at": at(1)}
+    readings = [
+        seen(10, 5, "t3_a", **late), seen(10, 5, "t3_a", url=OTHER, published_at=at(9)),
+        seen(10, 5, "t3_a", verb="share", **late), seen(11, 5, "t3_b", platform="hatena", published_at=at(10)),
+    ]  # fmt: skip
+    found = votes_in_memory(readings, [result()], table="stg_totals", order="platform, verb, page_key")
+    assert [(r["platform"], r["verb"], r["page_key"], r["n_late"]) for r in found] == [
+        ("hatena", "like", key(PAGE), 0), ("reddit", "like", key(PAGE), 1), ("reddit", "like", key(OTHER), 0),
+        ("reddit", "share", key(PAGE), 1),
+    ]  # fmt: skip
+
+
 # --- sums
 
 

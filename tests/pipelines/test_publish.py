@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from connectors.records import Status
-from pipelines import analysis, publish, sqlfile
+from pipelines import publish, sqlfile
+from pipelines.evidence import table as evidence
 from tests.pipelines.making import fill, made, observation_table, part, result, rows, seen
 
 OTHER = "https://example.com/b"
@@ -19,10 +20,11 @@ NO_SUCH_PROCESS = 2**22 + 1
 
 
 def ready(folder, readings=(), results=None):
-    """A lake with every table made."""
+    """A lake with every table made, of SQL files and of models."""
     lists = [result(), result(url=OTHER, position=2)] if results is None else results
     lake = made(fill(folder, readings, lists))
-    analysis.build_association(lake)
+    for table in evidence.tables().values():
+        evidence.build(lake, table)
     return lake
 
 
@@ -52,7 +54,7 @@ def lake(tmp_path_factory):
 def test_every_table_is_there_row_for_row(lake):
     """The database holds what the lake's tables hold, and publish says how many rows."""
     counts = publish.publish(lake)
-    assert set(counts) == {*sqlfile.tables(), analysis.ASSOCIATION}
+    assert set(counts) == {*sqlfile.tables(), *evidence.tables()}
     for name, n in counts.items():
         found = published(lake, f"FROM {name} ORDER BY ALL")
         assert found == rows(lake, f"FROM {name} ORDER BY ALL")
@@ -68,8 +70,10 @@ def test_comments_are_read_where_people_look(lake):
         assert tables[table.name] == " ".join(table.header.description.split())
         for column, comment in table.header.columns.items():
             assert columns[table.name, column] == " ".join(comment.split())
-    assert tables[analysis.ASSOCIATION] == analysis.DESCRIPTION
-    assert {c: columns[analysis.ASSOCIATION, c] for c in analysis.COLUMNS} == analysis.COLUMNS
+    for model in evidence.tables().values():
+        assert tables[model.name] == " ".join(model.description.split())
+        for column, comment in model.comments.items():
+            assert columns[model.name, column] == " ".join(comment.split())
     (view,) = published(lake, "FROM duckdb_views() WHERE view_name = 'serp_votes_wide'")
     assert "one row per" in view["comment"].lower()
 

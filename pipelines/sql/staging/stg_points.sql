@@ -20,6 +20,7 @@ columns:
   is_first: Whether this is the subject's first reading.
   is_search: Whether this is no post but the search for posts, which found none or went wrong.
   is_reset: Whether the count fell by more than a tenth and more than five, or the post vanished or came back.
+  is_late: Whether this is the first reading of a post that may have been there for more than two days; what it adds is no growth.
 */
 WITH readings AS (
     SELECT
@@ -58,5 +59,7 @@ SELECT
     nth = 1 AS is_first,
     is_search,
     coalesce(gone <> gone_before, false)
-        OR coalesce(last_count - count > 5 AND (last_count - count) * 10 > last_count, false) AS is_reset
+        OR coalesce(last_count - count > 5 AND (last_count - count) * 10 > last_count, false) AS is_reset,
+    nth = 1 AND NOT is_search
+        AND coalesce(published_at, TIMESTAMPTZ '1970-01-01 00:00:00+00') < observed_at - INTERVAL 2 DAY AS is_late
 FROM stepped

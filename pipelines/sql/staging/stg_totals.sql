@@ -17,6 +17,7 @@ columns:
   n_failed: Of those, how many whose last reading failed.
   is_search: Whether no post has been read so far and searches speak.
   n_resets: Resets so far; growth is only computed between moments with the same number.
+  n_late: Posts so far that were found more than two days after they may have begun; the votes they add are no growth.
 */
 WITH moments AS (
     SELECT
@@ -27,7 +28,8 @@ WITH moments AS (
         sum(CASE WHEN is_first AND is_search THEN 1 ELSE 0 END) AS searches,
         sum(CASE WHEN is_search THEN known_change ELSE 0 END) AS searches_known,
         sum(CASE WHEN is_search THEN failed_change ELSE 0 END) AS searches_failed,
-        sum(CASE WHEN is_reset THEN 1 ELSE 0 END) AS resets
+        sum(CASE WHEN is_reset THEN 1 ELSE 0 END) AS resets,
+        sum(CASE WHEN is_late THEN 1 ELSE 0 END) AS late
     FROM stg_points
     GROUP BY platform, verb, basis, page_key, observed_at
 ),
@@ -42,13 +44,14 @@ running AS (
         sum(searches) OVER so_far AS n_searches,
         sum(searches_known) OVER so_far AS n_searches_known,
         sum(searches_failed) OVER so_far AS n_searches_failed,
-        sum(resets) OVER so_far AS n_resets
+        sum(resets) OVER so_far AS n_resets,
+        sum(late) OVER so_far AS n_late
     FROM moments
     WINDOW so_far AS (PARTITION BY platform, verb, basis, page_key ORDER BY moment ROWS UNBOUNDED PRECEDING)
 ),
 speaking AS (
     SELECT
-        platform, verb, basis, page_key, valid_from, next_moment, votes, n_resets, n_subjects = 0 AS is_search,
+        platform, verb, basis, page_key, valid_from, next_moment, votes, n_resets, n_late, n_subjects = 0 AS is_search,
         CASE WHEN n_subjects > 0 THEN n_subjects ELSE n_searches END AS n_readings,
         CASE WHEN n_subjects > 0 THEN n_known ELSE n_searches_known END AS n_known,
         CASE WHEN n_subjects > 0 THEN n_failed ELSE n_searches_failed END AS n_failed
@@ -62,5 +65,6 @@ SELECT
     CAST(n_readings - n_known AS BIGINT) AS n_blind,
     CAST(n_failed AS BIGINT) AS n_failed,
     is_search,
-    CAST(n_resets AS BIGINT) AS n_resets
+    CAST(n_resets AS BIGINT) AS n_resets,
+    CAST(n_late AS BIGINT) AS n_late
 FROM speaking

@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.records import RankKind, Status
-from models.association import associate
-from pipelines import analysis
+from models.ranks.association import associate
+from models.ranks.kendall import within_list_kendall
+from pipelines.evidence import association as model
+from pipelines.evidence import table
 from pipelines.lake import Lake
 from tests.pipelines.making import LIST_DAY, fill, made, result, rows, searched, seen
 
@@ -38,10 +40,10 @@ def votes_for(keyword="shoes", length=10, seed=0, **more):
 def association(folder, readings, results):
     """The rows of `association` over a lake."""
     lake = made(fill(folder, readings, results))
-    n = analysis.build_association(lake)
+    written = table.build(lake, model.TABLE)
     with lake.connect() as con:
-        found = analysis.correlations(con)
-    assert len(found) == n
+        found = model.correlations(con)
+    assert sorted(map(repr, found)) == sorted(map(repr, written))
     return found
 
 
@@ -141,7 +143,7 @@ def test_platforms_and_verbs_are_apart(tmp_path):
 def test_an_interval_needs_two_keywords_and_is_null_without(tmp_path):
     """Unknown is NULL in the table, never NaN."""
     association(tmp_path, votes_for(), [*a_list(), *a_list(day=LIST_DAY + 1)])
-    (row,) = pq.read_table(Lake(tmp_path).table_path(analysis.ASSOCIATION)).to_pylist()
+    (row,) = pq.read_table(Lake(tmp_path).table_path(model.TABLE.name)).to_pylist()
     assert (row["ci_low"], row["ci_high"], row["n_lists"], row["n_keywords"]) == (None, None, 2, 1)
     assert -1 <= row["mean_rho"] <= 1
 
@@ -177,8 +179,8 @@ def test_a_pair_without_a_single_number_is_no_row(tmp_path):
 def test_an_empty_lake_gives_an_empty_table_of_the_right_types(tmp_path):
     """A first run without rankings publishes a table without rows."""
     assert association(tmp_path, [], []) == []
-    assert pq.read_schema(Lake(tmp_path).table_path(analysis.ASSOCIATION)) == analysis.SCHEMA
-    assert list(analysis.COLUMNS) == analysis.SCHEMA.names
+    schema = pq.read_schema(Lake(tmp_path).table_path(model.TABLE.name))
+    assert {field.name: field.type for field in schema} == {n: kind for n, (kind, _) in model.COLUMNS.items()}
 
 
 def test_the_future_does_not_change_the_table(tmp_path):
@@ -194,3 +196,39 @@ def test_the_table_has_one_row_per_its_keys(tmp_path):
     keys = [(r["engine"], r["rank_kind"], r["platform"], r["verb"], r["depth"]) for r in found]
     assert keys == sorted(set(keys))
     assert rows(Lake(tmp_path), "SELECT count(*) AS n FROM association") == [{"n": len(keys)}]
+
+
+def test_other_averages_stand_beside_the_mean(tmp_path):
+    """Kendall's tau is the mean of the kernel's, Fisher's average lies between the lists' own values."""
+    lists = [r for k in KEYWORDS for r in a_list(k)]
+    votes = [o for k in KEYWORDS for o in votes_for(k)]
+    (row,) = association(tmp_path, votes, lists)
+    taus = [
+        within_list_kendall([0] * 10, list(range(1, 11)), [o.count for o in votes if f"{k}.example" in o.url]).rho[0]
+        for k in KEYWORDS
+    ]
+    assert row["mean_tau"] == pytest.approx(sum(taus) / 4, abs=1e-12)
+    assert 0 < row["mean_tau"] < row["mean_rho"] < 1
+    assert row["fisher_z_rho"] == pytest.approx(row["mean_rho"], abs=0.1)
+
+
+def test_a_deeper_look_says_how_much_it_changes(tmp_path):
+    """Nothing to compare at the first depth; at the second, the mean of the lists' differences and its interval."""
+    lists = [r for k in KEYWORDS for r in a_list(k, 20)]
+    found = by_depth(association(tmp_path, [o for k in KEYWORDS for o in votes_for(k, 20)], lists))
+    assert [found[10][n] for n in ("deeper_by", "deeper_low", "deeper_high")] == [None, None, None]
+    assert found[20]["deeper_by"] == pytest.approx(found[20]["mean_rho"] - found[10]["mean_rho"], abs=1e-12)
+    assert found[20]["deeper_low"] < found[20]["deeper_by"] < found[20]["deeper_high"]
+
+
+@pytest.mark.parametrize(("n_domains", "told"), [(9, None), (10, 10)])
+def test_domains_are_clusters_from_ten_on(tmp_path, n_domains, told):
+    """Below ten domains the interval is over keywords only, and the table says so by NULL."""
+
+    def page(keyword, n):
+        return f"https://site{(n + len(keyword)) % n_domains}.example/{keyword}/{n}"
+
+    lists = [result(url=page(k, n), position=n, keyword=k) for k in KEYWORDS for n in range(1, 11)]
+    votes = [seen(29, (37 * n + len(k)) % 50, url=page(k, n)) for k in KEYWORDS for n in range(1, 11)]
+    (row,) = association(tmp_path, votes, lists)
+    assert (row["n_domains"], row["ci_low"] is None) == (told, False)
