@@ -1,4 +1,4 @@
-"""Pictures of the numbers: interactive for pages, PNG for places that run no scripts."""
+"""Pictures of the numbers as PNG, for places that run no scripts; the interactive ones are in charts.py."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import plotly.graph_objects as go
+import numpy as np
 
-ACCENT, MUTED = "#2457a7", "#8a94a6"
+from dashboards.words import ACCENT, COLOURS, MUTED, label
 
 
 def deepest(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -21,60 +21,88 @@ def deepest(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(best.values(), key=lambda r: r["mean_rho"])
 
 
-def label(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    """`platform verb`, with the engine where there are several."""
-    several = len({(r["engine"], r["rank_kind"]) for r in rows}) > 1
-    return f"{row['platform']} {row['verb']}" + (f" ({row['engine']}, {row['rank_kind']})" if several else "")
-
-
-def forest_plot(rows: Sequence[dict[str, Any]]) -> go.Figure:
-    """Mean rho with its interval for each platform and verb, at the greatest depth."""
-    shown = deepest(rows)
-    figure = go.Figure(
-        go.Scatter(
-            x=[r["mean_rho"] for r in shown],
-            y=[label(r, rows) for r in shown],
-            mode="markers",
-            marker={"size": 9, "color": ACCENT},
-            error_x={
-                "array": [_gap(r["ci_high"], r["mean_rho"]) for r in shown],
-                "arrayminus": [_gap(r["mean_rho"], r["ci_low"]) for r in shown],
-                "color": MUTED,
-            },
-            customdata=[[r["depth"], r["n_lists"], r["n_keywords"]] for r in shown],
-            hovertemplate="%{y}: %{x:.3f}<br>top %{customdata[0]}, %{customdata[1]} lists of "
-            "%{customdata[2]} keywords<extra></extra>",
-        )
-    )
-    figure.add_vline(x=0, line_color=MUTED, line_dash="dot")
-    figure.update_layout(
-        height=120 + 28 * len(shown),
-        margin={"l": 10, "r": 20, "t": 10, "b": 40},
-        template="plotly_white",
-        xaxis_title="mean rank correlation within result lists, with 95 % interval (right: more votes stand higher)",
-        yaxis={"automargin": True},
-    )
-    return figure
-
-
 def forest_png(rows: Sequence[dict[str, Any]]) -> bytes:
     """The same picture as PNG, drawn without a browser."""
+    shown = deepest(rows)
+    points = [(label(r, rows), r["mean_rho"], r["ci_low"], r["ci_high"]) for r in shown]
+    return _intervals_png(points, 0.0, "mean rank correlation within result lists (right: more votes stand higher)")
+
+
+def odds_png(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Odds of outranking a neighbour after a doubling of votes, with intervals; 1 is no difference."""
+    points = [(label(r, rows), r["odds"], r["odds_low"], r["odds_high"]) for r in rows]
+    return _intervals_png(points, 1.0, "odds of outranking a neighbour after a doubling of votes (1: no difference)")
+
+
+def verdicts_png(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Positions gained per doubling, with intervals, for verdicts that give an estimate."""
+    shown = [r for r in rows if r["estimate"] is not None]
+    points = [(f"{label(r, rows)}: {r['verdict']}", r["estimate"], r["ci_low"], r["ci_high"]) for r in shown]
+    colours = [COLOURS[r["verdict"]] for r in shown]
+    return _intervals_png(points, 0.0, "positions gained in the two weeks after votes doubled", colours)
+
+
+def _intervals_png(
+    points: Sequence[tuple[str, float, float | None, float | None]],
+    zero: float,
+    title: str,
+    colours: Sequence[str] = (),
+) -> bytes:
+    """Points with intervals, one line each, and a dotted line where nothing is found."""
+    if not points:
+        return b""
+    figure, ((axes,),) = _figure(8, 1 + 0.32 * len(points))
+    places, values = list(range(len(points))), [p[1] for p in points]
+    gaps = [[_gap(v, low) for _, v, low, _ in points], [_gap(high, v) for _, v, _, high in points]]
+    axes.errorbar(values, places, xerr=gaps, fmt="none", ecolor=MUTED, capsize=3)
+    axes.scatter(values, places, c=list(colours) or ACCENT, zorder=3)
+    axes.axvline(zero, color=MUTED, linestyle=":")
+    axes.set_yticks(places, [_plain(p[0]) for p in points])
+    axes.set_xlabel(title)
+    return _png(figure)
+
+
+def paths_png(rows: Sequence[dict[str, Any]]) -> bytes:
+    """What positions do before and after votes come, one small picture per platform and verb, with 95 % bands."""
+    if not rows:
+        return b""
+    columns = min(3, len(rows))
+    lines = -(-len(rows) // columns)
+    figure, axes = _figure(4 * columns, 2.6 * lines, lines, columns)
+    for place, row in zip(axes.ravel(), rows, strict=False):
+        days = [d * (row.get("step_days") or 1) for d in row["path_first_day"]]
+        low, high, path = (np.array(row[name], dtype=np.float64) for name in ("path_low", "path_high", "path"))
+        place.fill_between(days, low, high, color=ACCENT, alpha=0.2, linewidth=0)
+        place.plot(days, path, color=ACCENT, marker="o", markersize=3)
+        place.axhline(0, color=MUTED, linestyle=":")
+        place.axvline(0, color=MUTED, linestyle=":")
+        place.set_title(_plain(label(row, rows)), fontsize=10)
+        place.set_xlabel("days after the votes")
+        place.set_ylabel("positions gained")
+    for place in axes.ravel()[len(rows) :]:
+        place.set_visible(False)
+    return _png(figure)
+
+
+def _figure(width: float, height: float, lines: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """A figure and the array (lines, columns) of its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shown = deepest(rows)
-    figure = Figure(figsize=(8, 1 + 0.32 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    places = list(range(len(shown)))
-    gaps = [[_gap(r["mean_rho"], r["ci_low"]) for r in shown], [_gap(r["ci_high"], r["mean_rho"]) for r in shown]]
-    axes.errorbar([r["mean_rho"] for r in shown], places, xerr=gaps, fmt="o", color=ACCENT, ecolor=MUTED, capsize=3)
-    axes.axvline(0, color=MUTED, linestyle=":")
-    axes.set_yticks(places, [label(r, rows) for r in shown])
-    axes.set_xlabel("mean rank correlation within result lists (right: more votes stand higher)")
+    return figure, figure.subplots(lines, columns, squeeze=False)
+
+
+def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def _plain(text: str) -> str:
+    """Text in which matplotlib sees no formula."""
+    return text.replace("$", r"\$")
 
 
 def _gap(high: float | None, low: float | None) -> float:

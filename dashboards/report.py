@@ -1,21 +1,22 @@
-"""The report: one self-contained HTML file with the numbers of the warehouse and the state of each source."""
+"""The report: one self-contained HTML file with the verdicts, what they rest on, and the state of each source."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import jinja2
-import plotly.io
 
-from dashboards.plots import forest_plot
+from dashboards import words
+from dashboards.sections import figures
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOT_BY_ASSOCIATION = "cannot tell"
+EVIDENCE = ("verdicts", "adjusted", "timing", "quasi_experiment", "prediction", "replication", "ledger")
 
 SOURCES = """
     WITH last AS (SELECT connector, stream, max(day) AS day FROM source_health GROUP BY ALL)
@@ -47,16 +48,31 @@ FACTS = """
 
 @dataclass(frozen=True)
 class Contents:
-    """What the report says: counts of what is there, the state of each source, the correlations."""
+    """What the report says: counts of what is there, the state of each source, the correlations, the other evidence.
+
+    `evidence` holds the rows of the tables of `EVIDENCE` by name; a table that the warehouse lacks has none.
+    """
 
     facts: dict[str, Any]
     sources: list[dict[str, Any]]
     correlations: list[dict[str, Any]]
+    evidence: Mapping[str, Sequence[words.Row]] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[dict[str, Any]]:
         """Sources whose last day was not well."""
         return [s for s in self.sources if s["state"] != "well"]
+
+    @property
+    def verdicts(self) -> list[words.Row]:
+        """The verdicts, the strongest first."""
+        return words.strongest_first(self.evidence.get("verdicts", ()))
+
+    def rows(self, table: str) -> list[words.Row]:
+        """Rows of one table of evidence; those about a pair in the order of the verdicts."""
+        found = self.evidence.get(table, ())
+        is_by_pair = bool(found) and {"platform", "verb"} <= found[0].keys()
+        return words.in_order_of(self.verdicts, found) if is_by_pair else list(found)
 
 
 def read_contents(warehouse: Path) -> Contents:
@@ -64,7 +80,9 @@ def read_contents(warehouse: Path) -> Contents:
     with duckdb.connect(str(warehouse), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
         facts, sources, found = (_rows(con, query) for query in (FACTS, SOURCES, CORRELATIONS))
-    return Contents(facts[0], sources, found)
+        there = {row["name"] for row in _rows(con, "SHOW TABLES")}
+        evidence = {name: _rows(con, f"SELECT * FROM {name} ORDER BY ALL") for name in EVIDENCE if name in there}
+    return Contents(facts[0], sources, found, evidence)
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -85,32 +103,18 @@ def write_report(warehouse: Path, path: Path) -> None:
 
 def render(contents: Contents, made_at: datetime) -> str:
     """The report as one HTML text; everything that came from outside is escaped."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    environment.filters["signed"] = _signed
-    environment.filters["count"] = lambda v: f"{v:,}"
-    return str(
-        environment.get_template("report.html.j2").render(
-            contents=contents,
-            made_at=made_at,
-            plot=_plot(contents.correlations),
-            sentence=sentence,
-            word=NOT_BY_ASSOCIATION,
-        )
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    shared = (words.signed, words.interval, words.small, words.percent)
+    environment.filters |= {f.__name__: f for f in shared} | {"count": lambda v: f"{v:,}"}
+    environment.globals |= {"words": words, "sentence": sentence}
+    drawn = figures(contents.correlations, contents.verdicts, contents.rows)
+    page = environment.get_template("report.html.j2")
+    return page.render(contents=contents, made_at=made_at, drawn=drawn)
 
 
-def _signed(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:+.3f}"
-
-
-def _plot(rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return ""
-    figure = forest_plot(rows)
-    return str(plotly.io.to_html(figure, full_html=False, include_plotlyjs="inline", config={"displaylogo": False}))
-
-
-def sentence(row: dict[str, Any]) -> str:
+def sentence(row: words.Row) -> str:
     """What one coefficient says, and no more."""
     if row["mean_rho"] is None:
         return "no list could be compared"
