@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(or $(shell command -v uv),.uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: help setup demo test check ui lock bench calibrate docs clean
 

@@ -3,8 +3,7 @@
 A trial makes a world (models/simulation/simulate.py), reads it as the product would read a customer's data, and keeps
 what the verdict said beside the truth. `summary` counts over trials of one kind:
 
-- *false supports*: worlds in which votes do nothing and the verdict is `supports` (or `contradicts` because positions
-  were seen to fall); at most 5 % are allowed;
+- *false supports*: worlds in which votes do nothing and the verdict is `supports`; at most 5 % are allowed;
 - *power*: worlds with an effect of at least the minimum detectable one that end in `supports`; at least 80 %;
 - *coverage*: 95 % intervals that hold the truth, of the worlds whose verdict gives an estimate;
 - *direction*: worlds with the right word for what moved first, of those that could tell;

@@ -84,7 +84,7 @@ def _direction(v: Verdict, e: Evidence) -> str:
         + (
             "these data are too noisy to show an effect even of one position per doubling"
             if v.mde > INFORMATIVE
-            else "positions after votes differ from those before, but not clearly from those on the very day"
+            else "positions seem to move with votes, but not clearly after them and not clearly on the very day"
         )
         + f" (estimate {v.estimate:+.2f}, {_range(v)}).",
     }[v.direction]

@@ -8,9 +8,9 @@ enough (the projection is idempotent), so a placebo costs a look-up, not a fit. 
 - `unrelated keyword`: those of a page that shares no keyword with it
 - `fake dates`: its own, moved round in time by a random number of days, each page by another
 
-w stays that of the real votes. Under the hypothesis that votes have nothing to do with positions, pages and dates are
-exchangeable, and the share of placebos at least as large as the real estimate is a p-value (Fisher 1935). `future
-votes`, the votes of the week still to come, is one more: the estimate of the leads.
+w stays that of the real votes. `future votes`, the votes of the week still to come, is one more: the estimate of the
+leads. The share of placebos at least as large as the real estimate, on its side of 0, is a veto and no p-value: pages
+differ in how their votes come, so the placebos spread less than estimates do from world to world.
 """
 
 from collections.abc import Callable, Mapping

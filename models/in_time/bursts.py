@@ -2,7 +2,8 @@
 
 A burst of a page is a growth of votes within `WIDTH` days of at least one doubling and five votes, and at least
 `ODD` robust standard deviations (1.4826 MAD) above the page's usual growth, after `SPAN` days in which the votes grew
-by no more than `QUIET` doublings. Day 0 is the first day that brings a tenth of it. For every list in which the
+by no more than `QUIET` doublings, with no break of the rankings within `SPAN` days. Day 0 is the first day that brings
+a tenth of it. For every list in which the
 bursting page stands, up to `MATCHES` pages of the same list are taken whose votes did not grow by more than `QUIET`
 doublings from `SPAN` days before to `SPAN` days after, whose mean position in the week before is closest (within
 `CALIPER`), and which are not of the same domain. With g the height of the page minus the mean height of its matches,
@@ -93,7 +94,9 @@ def find_bursts(panel: Panel) -> Bursts:
     for _ in range(WIDTH - 1):
         late = level[page, step] - level[page, step - 1] < START * size
         step = step + late
-    return Bursts(page, step, size)
+    last = level.shape[1] - 1
+    whole = panel.segment[np.maximum(step - SPAN, 0)] == panel.segment[np.minimum(step + SPAN, last)]
+    return Bursts(page[whole], step[whole], size[whole])
 
 
 def _was_quiet(panel: Panel, level: Floats) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@
 and the week before was flat. `positions_lead`: votes follow positions. `simultaneous`: both move on one day, or in
 both directions, so that nothing says which moved the other. `neither`: nothing moves with anything, in data that would
 have shown an effect of `INFORMATIVE` positions per doubling. `unknown`: the data are too few or too noisy to ask, or
-positions after votes differ from those before, but not from those on the day.
+positions seem to move with votes, but not clearly before, on or after the day.
 """
 
 from typing import Literal
@@ -16,6 +16,7 @@ Direction = Literal["votes_lead", "positions_lead", "simultaneous", "neither", "
 
 LEVEL = 0.05  # of the forward test
 BACKWARD, SAME_DAY, LEADS = 0.02, 0.02, 0.01  # of the tests that raise an alarm
+NOTHING = 0.2  # a same-day move with a smaller p is no proof of one, but not nothing either
 INFORMATIVE = 1.0  # positions per doubling that data must be able to show before "nothing moves" means anything
 SMALL_LEAD = 0.25  # leads of less than this share of the effect do not spoil it
 
@@ -35,12 +36,17 @@ def direction(found: Timing | None, q_forward: float | None = None) -> Direction
         return "positions_lead"
     if forward or backward or same_day or leads:
         return "simultaneous"
-    return "neither" if is_informative(found) and found.after.p_two_sided >= LEVEL else "unknown"
+    return "neither" if is_still(found) else "unknown"
 
 
-def is_informative(found: Timing) -> bool:
-    """Whether an effect of `INFORMATIVE` would have been seen."""
-    return detectable(found) <= INFORMATIVE
+def is_still(found: Timing) -> bool:
+    """Whether nothing moved, after votes or with them, where a move of `INFORMATIVE` would have been seen."""
+    with_votes = minimum_detectable(found.same_day.se, LEVEL, df=found.same_day.df)
+    return (
+        max(detectable(found), with_votes) <= INFORMATIVE
+        and not found.after.p_two_sided < LEVEL
+        and not found.p_same_day < NOTHING
+    )
 
 
 def detectable(found: Timing, tests: int = 1) -> float:

@@ -1,8 +1,8 @@
 """Linear regression with fixed effects and clustered errors.
 
 y = X b + (one constant per level of each effect) + error. The constants are swept out by pyfixest's solver (its whole
-regression builds several copies of the data, three times as slow and large); the rest is least squares. Rows alone in
-a level carry no information and are left out.
+regression builds several copies of the data: 1.6 times as slow, 2.8 times as large); the rest is least squares. Rows
+alone in a level carry no information and are left out.
 
 Errors are CV3: the spread of the estimates with one cluster left out at a time, V = (G-1)/G sum_g (b_g - b)(b_g - b)',
 b_g - b = -(X'X - X_g'X_g)^-1 X_g'e_g (MacKinnon, Nielsen & Webb 2023). They are made by each grouping that is given
@@ -134,7 +134,7 @@ def fixed_effects(
     """Regress y (n,) on `terms` ((n,) each) within `effects` (ids (n,)), errors clustered on `clusters` (ids (n,)).
 
     A grouping with fewer than two clusters is left out. None where nothing can be estimated: no rows, a term that does
-    not vary within the effects, or no grouping.
+    not vary within the effects, y that does not, or no grouping.
     """
     kept = _without_singletons(list(effects.values()))
     if not kept.any():
@@ -145,7 +145,8 @@ def fixed_effects(
     swept_columns = swept(columns, levels)
     y, x = swept_columns[:, 0], swept_columns[:, 1:]
     gram = x.T @ x
-    if (np.diag(gram) <= FLAT * np.maximum(before[1:], 1.0)).any() or np.linalg.cond(gram) > ILL:
+    left = np.append(y @ y, np.diag(gram))
+    if (left <= FLAT * np.maximum(before, 1.0)).any() or np.linalg.cond(gram) > ILL:
         return None
     coef = np.asarray(np.linalg.solve(gram, x.T @ y), dtype=np.float64)
     groups = {name: counted(ids[kept]) for name, ids in clusters.items()}

@@ -209,7 +209,8 @@ def backward_fit(panel: Panel) -> Fit | None:
         "same_day": h[0], "after_1": h[1], "after_2_3": _mean([h[2], h[3]]),
         "after_4_7": _mean([h[k] for k in (4, 5, 6, 7)]),
     }  # fmt: skip
-    known = np.isfinite(new[:, t]) & np.logical_and.reduce([np.isfinite(x) for x in terms.values()])
+    whole = panel.segment[t + LEAD] == panel.segment[t - LEAD]
+    known = whole & np.isfinite(new[:, t]) & np.logical_and.reduce([np.isfinite(x) for x in terms.values()])
     u, s = np.nonzero(known)
     if not u.size:
         return None

@@ -34,7 +34,7 @@ def _rows(lake: Lake, pairs: list[Votes]) -> Iterator[dict[str, Any]]:
     votes = np.column_stack([np.log2(1.0 + pair.votes) for pair in pairs])
     try:
         found = benchmark(
-            lists.list_id, lists.keyword_id, lists.domain_id, np.floor(lists.position), base, votes,
+            lists.list_id, lists.keyword_id, lists.domain_id, lists.place, base, votes,
             base_names=tuple(given), vote_names=tuple(names), max_rows=MOST_ROWS,
         )  # fmt: skip
     except ValueError as error:

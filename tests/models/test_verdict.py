@@ -331,7 +331,7 @@ SAID = {
     "noisy": (evidence(nothing(se=1.0)), ["too noisy", "instead of 40"]),
     "not the day": (
         evidence(found(0.8, se=0.2, p_forward=0.2)),
-        ["but not clearly from those on the very day", "estimate +0.80"],
+        ["but not clearly after them and not clearly on the very day", "estimate +0.80"],
     ),
     "trial": (evidence(found(), trial=trial()), ["24 pairs", "+2.50 positions", "+1.00 to +4.00", "p = 0.004"]),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.guards.power import minimum_detectable
-from models.in_time.direction import detectable, direction, has_flat_leads, is_informative
+from models.in_time.direction import detectable, direction, has_flat_leads, is_still
 from models.in_time.panel_regression import Contrast
 from models.in_time.timing import Timing
 
@@ -37,6 +37,8 @@ def seen(se=0.1, after=0.0, **changes):
         ({"p_leads": 0.001}, "positions_lead"),
         ({"p_leads": 0.001, "p_same_day": 0.001}, "simultaneous"),
         ({"p_same_day": 0.001}, "simultaneous"),
+        ({"p_same_day": 0.19}, "unknown"),
+        ({"p_same_day": 0.2}, "neither"),
         ({"p_same_day": 0.001, "se": 1.0}, "simultaneous"),
         ({"p_forward": NAN, "p_backward": NAN, "p_leads": NAN, "p_same_day": NAN}, "neither"),
     ],
@@ -57,7 +59,7 @@ def test_the_table_of_words(changes, word):
 )
 def test_levels_of_the_tests(field, level, below):
     """A p at its level raises nothing, one just below does."""
-    assert direction(seen(**{field: level})) == "neither"
+    assert direction(seen(**{field: level})) == ("unknown" if field == "p_same_day" else "neither")
     assert direction(seen(**{field: level - 1e-9})) == below
 
 
@@ -97,5 +99,5 @@ def test_what_all_contrasts_would_show():
 def test_informative_is_one_position():
     """Data say "neither" only where an effect of one position per doubling would have been seen 4 times in 5."""
     se = 1 / minimum_detectable(1.0, 0.05, df=60)
-    assert is_informative(seen(se=se * 0.999))
-    assert not is_informative(seen(se=se * 1.001))
+    assert is_still(seen(se=se * 0.999))
+    assert not is_still(seen(se=se * 1.001))

@@ -458,3 +458,11 @@ def test_order_of_rows_and_names_of_levels_do_not_matter(seed):
     np.testing.assert_allclose(mixed.coef, base.coef, atol=1e-6)
     np.testing.assert_allclose(mixed.cov("grp"), base.cov("grp"), atol=1e-6)
     np.testing.assert_allclose(mixed.cov("unit"), base.cov("unit"), atol=1e-6)
+
+
+def test_positions_that_never_move_give_no_fit():
+    """Where y is constant within the effects there is nothing to estimate, and rounding is not taken for a finding."""
+    rng = np.random.default_rng(0)
+    unit, step = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
+    terms, clusters = {"x": rng.normal(size=600)}, {"unit": unit}
+    assert fixed_effects(np.repeat(rng.normal(size=30), 20), terms, {"unit": unit, "step": step}, clusters) is None

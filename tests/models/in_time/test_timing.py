@@ -229,6 +229,24 @@ def test_votes_that_follow_positions_without_noise():
     assert set(fit.shifts) == {"page", "domain"}
 
 
+@pytest.mark.parametrize(
+    ("before", "same_day", "after", "leads"),
+    [(1, 0, 0, True), (1, 0.3, 0.3, True), (0.3, 1, 0, False), (0.3, 0, 1, False), (0, 0, 0, False), (-1, 0, 0, False)],
+)
+def test_positions_lead_only_where_heights_before_do_most(before, same_day, after, leads):
+    """New votes that go more with heights of the same day, or of the day after, are no sign that votes follow."""
+    days, rng = 45, np.random.default_rng(8)
+    page, step = (x.ravel() for x in np.indices((60, days)))
+    panel = panel_of(page // 5, page, step, rng.uniform(1, 10, page.size), np.zeros((60, days)))
+    height = np.pad(page_heights(panel), ((0, 0), (1, 1)))
+    heard = before * height[:, :-2] + same_day * height[:, 1:-1] + after * height[:, 2:]
+    new = 2 ** (25 + heard + rng.normal(size=heard.shape)) - 1
+    result = timing(replace(panel, votes=np.cumsum(new, axis=1)))
+    assert result is not None
+    assert (result.p_backward < 1e-6) == leads
+    assert leads or result.p_backward == 1 or not before > 0
+
+
 def test_falling_counts_are_no_votes_and_rulers_are_not_crossed():
     """A reading that fell (votes taken back) brings no new votes; across a change of ruler new votes are unknown."""
     panel = exact(lag=1)
@@ -305,8 +323,9 @@ def test_pages_that_change():
 
 @pytest.mark.parametrize("kind", ["no effect", "effect", "shared cause", "reverse", "shock"])
 def test_the_direction_of_simulated_worlds(worlds, found, kind):
-    """Of a world of each kind, what moved first is told right."""
-    assert direction(found[kind]) == worlds[kind].truth.direction
+    """Of a world of each kind, what moved first is told right; where nothing does, it may also be left open."""
+    told, true = direction(found[kind]), worlds[kind].truth.direction
+    assert told == true or (true == "neither" and told == "unknown")
 
 
 def test_the_size_of_a_simulated_effect(worlds, found):
