@@ -188,6 +188,8 @@ def _lag(e: Evidence, way: Direction) -> int | None:
     """First day after votes on which the position has moved half as far as it will; None if votes do not lead."""
     if e.timing is None or way != "votes_lead":
         return None
+    if e.timing.lag is not None:
+        return e.timing.lag * e.step_days
     path, sign = e.timing.path, e.timing.sign
     after = [name for name in FIRST_DAY if name.startswith("after")]
     base = path["same_day"].estimate

@@ -27,7 +27,7 @@ direction; Berger (1982) for the intersection of tests.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ FIRST_DAY = {"before_4_7": -7, "before_2_3": -3, "before_1": -1, "same_day": 0} 
 NAMES = tuple(FIRST_DAY)
 LEAD, LAG = 7, 8  # steps that must be known after and before a row
 GAP = 3  # unknown days between two readings that are bridged
+FOUND = 0.05  # p from which on a lag is looked for
 MIN_STEPS, MIN_PAGES, MIN_KEYWORDS = 14, 20, 10
 
 
@@ -57,7 +58,7 @@ class Timing:
     votes came, against the week before, `after_same_day` against the same day, `after_long_before` against the time
     long before; `p_forward` is two-sided and holds for all three; `sign` is +1 or -1.
     `p_leads` tests flat leads, `p_same_day` the same day against the week before, `p_backward` (one-sided) votes after
-    positions. NaN is not estimable.
+    positions. NaN is not estimable. `lag` counts the steps from votes to the jump of positions, where there is one.
     """
 
     path: Mapping[str, Contrast]
@@ -75,6 +76,7 @@ class Timing:
     n_pages: int
     n_keywords: int
     n_steps: int
+    lag: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,10 @@ def timing(panel: Panel) -> Timing | None:
         return None
     fit = forward_fit(panel, rows)
     back = backward_fit(panel)
-    return None if fit is None else _summary(panel, rows, fit, back)
+    if fit is None:
+        return None
+    found = _summary(panel, rows, fit, back)
+    return replace(found, lag=lag_of(panel, rows, found.sign)) if found.p_forward < FOUND else found
 
 
 def usable_rows(panel: Panel) -> Rows:
@@ -240,6 +245,39 @@ def page_heights(panel: Panel) -> Floats:
     total = np.bincount(cell, centred, minlength=panel.votes.size)
     n = np.bincount(cell, minlength=panel.votes.size)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan).reshape(panel.votes.shape)
+
+
+def lag_of(panel: Panel, rows: Rows, sign: int) -> int | None:
+    """After how many steps positions move: where one jump fits best the path of single days 0 .. `LAG` after votes.
+
+    The regression is the same with a term for every day; None where it cannot be made or nothing jumps that way.
+    """
+    level, u, t = bridged(panel), panel.page[rows.index], panel.step[rows.index]
+    at = [level[u, t - k] for k in range(LAG + 1)]
+    whole = np.isfinite(np.column_stack(at)).all(axis=1)
+    # votes of day k came between k + 1 and k steps before; those of the day itself and later are as in the windows
+    days = {f"day_{k}": at[k] - at[k + 1] for k in range(1, LAG)} | {f"day_{LAG}": at[LAG]}
+    terms = {name: rows.terms[name] for name in (*BEFORE, "same_day")} | days
+    pages = panel.page[rows.index]
+    fit = fixed_effects(
+        -panel.position[rows.index][whole],
+        {name: x[whole] for name, x in terms.items()},
+        {"unit": rows.unit[whole], "list": rows.lists[whole]},
+        {"page": pages[whole]},
+    )
+    if fit is None:
+        return None
+    path = sign * fit.coef[fit.names.index("same_day") :]
+    jumps = {k: _jump(path, k) for k in range(1, path.size)}
+    best = min(jumps, key=lambda k: jumps[k][0])
+    return best if jumps[best][1] > 0 else None
+
+
+def _jump(path: Floats, k: int) -> tuple[float, float]:
+    """What is left of a path (d,) by one jump before entry k, in squares, and the height of the jump."""
+    before, after = path[:k], path[k:]
+    left = ((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum()
+    return float(left), float(after.mean() - before.mean())
 
 
 def _weights(days: Mapping[str, int], sign: float = 1.0) -> dict[str, float]:

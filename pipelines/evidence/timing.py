@@ -38,6 +38,7 @@ FIGURES = {
 }
 COUNTS = {
     "sign": "1 when positions improve after votes, -1 when they fall.",
+    "lag": "Steps from votes to the jump of positions, looked for where p_forward is below 5 %; NULL elsewhere.",
     "n_placebos": "Placebos tried.",
     "n_rows": "Page-days that the estimate rests on.",
     "n_pages": "Pages that gained votes.",
@@ -97,7 +98,7 @@ def _figures(found: Timing) -> dict[str, Any]:
     path = [found.path[name] for name in NAMES]
     row |= {"path": [c.estimate for c in path], "path_low": [c.interval[0] for c in path]}
     row |= {"path_high": [c.interval[1] for c in path], "n_free": found.after.n_free}
-    named = ("p_forward", "p_leads", "p_same_day", "p_backward", "lead_share", "sign", "n_rows", "n_pages")
+    named = ("p_forward", "p_leads", "p_same_day", "p_backward", "lead_share", "sign", "lag", "n_rows", "n_pages")
     return row | {name: getattr(found, name) for name in (*named, "n_keywords", "n_steps")}
 
 
@@ -137,7 +138,7 @@ def timing_of(row: dict[str, Any]) -> Timing | None:
         path, after, after_same_day, after_long, same_day, p_forward=_number(row["p_forward"]), sign=row["sign"],
         p_leads=_number(row["p_leads"]), p_same_day=_number(row["p_same_day"]), p_backward=_number(row["p_backward"]),
         lead_share=_number(row["lead_share"]), n_rows=row["n_rows"], n_pages=row["n_pages"],
-        n_keywords=row["n_keywords"], n_steps=row["n_steps"],
+        n_keywords=row["n_keywords"], n_steps=row["n_steps"], lag=row["lag"],
     )  # fmt: skip
 
 

@@ -498,3 +498,9 @@ def test_effects_scale_with_positions(small):
     np.testing.assert_allclose(contrasts(double), 2 * contrasts(result), rtol=1e-5, atol=1e-6)
     assert double.p_forward == pytest.approx(result.p_forward, abs=1e-6)
     assert double.p_backward == pytest.approx(result.p_backward, abs=1e-6)
+
+
+def test_the_lag_is_the_day_of_the_jump(worlds, found):
+    """Where votes lead, the lag is the true one to the day; a world in which nothing leads has none."""
+    assert found["effect"].lag == worlds["effect"].truth.lag_days
+    assert found["reverse"].lag is None
