@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connectors.base import Ask, Connector, discover
 from connectors.records import day_noon
@@ -21,6 +22,15 @@ from pipelines.demo import environment as sandbox_settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DAY = date(2026, 10, 14)
+
+# The same examples on every machine, and no judgement of how fast they are drawn: tests assert no times.
+settings.register_profile(
+    "tallyrank",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+settings.load_profile("tallyrank")
 
 
 @pytest.fixture(scope="session")

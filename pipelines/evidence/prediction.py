@@ -14,6 +14,7 @@ from pipelines.evidence.table import REAL, TEXT, WHO, WHOLE, ModelTable, Rows
 from pipelines.lake import Lake
 from pipelines.lists import TABLES, Votes, votes_by_pair
 
+FEWEST_KEYWORDS = 30  # to teach on some and judge on others
 MOST_ROWS = 60_000  # results; more keywords are sampled, since daily lists of one keyword say nearly the same
 
 
@@ -28,6 +29,11 @@ def build(lake: Lake) -> Rows:
 def _rows(lake: Lake, pairs: list[Votes]) -> Iterator[dict[str, Any]]:
     lists = pairs[0].lists
     start: dict[str, Any] = dict.fromkeys(COLUMNS) | lists.ranking._asdict()
+    keywords = np.unique(lists.keyword_id).size
+    if keywords < FEWEST_KEYWORDS:
+        why = f"it takes {FEWEST_KEYWORDS} keywords, and there are {keywords}"
+        yield start | {"n_keywords": keywords, "in_words": f"Not enough data: {why}.", "why_not": why}
+        return
     given = usable(covariates(lake, lists), np.ones(lists.list_id.size, dtype=bool))
     names = [f"{pair.platform} {pair.verb}" for pair in pairs]
     base = np.column_stack(list(given.values())) if given else np.zeros((lists.list_id.size, 0))
