@@ -21,7 +21,7 @@ import numpy as np
 
 from models.in_time.panel import Floats, Ints, Panel
 from models.in_time.panel_regression import swept
-from models.in_time.timing import AFTER, BEFORE, NAMES, Rows, Timing, bridged
+from models.in_time.timing import AFTER, BEFORE, NAMES, Rows, Timing, bridged, weights
 
 OFFSETS = (7, 3, 1, 0, -1, -2, -4, -8)  # where the windows of models/in_time/timing.py begin and end
 FEWEST_DAYS_MOVED = 15
@@ -57,9 +57,7 @@ def placebos(panel: Panel, rows: Rows, real: Timing, draws: int = 50, seed: int 
 
 def _contrast() -> Floats:
     """Weights of *after minus before* over the windows."""
-    weight = dict.fromkeys(NAMES, 0.0)
-    weight |= {name: n / sum(AFTER.values()) for name, n in AFTER.items()}
-    weight |= {name: -n / sum(BEFORE.values()) for name, n in BEFORE.items()}
+    weight = dict.fromkeys(NAMES, 0.0) | weights(AFTER) | weights(BEFORE, -1.0)
     return np.array([weight[name] for name in NAMES])
 
 

@@ -31,8 +31,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.in_time.panel import Floats, Ints, Panel
-from models.in_time.panel_regression import Contrast, Fit, by_cluster, counted
+from models.in_time.panel import Floats, Ints, Panel, mean_known
+from models.in_time.panel_regression import Contrast, Fit, agreed, by_cluster, counted
 from models.in_time.timing import bridged
 
 WIDTH, SPAN = 3, 14
@@ -195,9 +195,9 @@ def _events_of_keyword(
     height, days = units.height[rows], t[:, None] + np.arange(2 * SPAN + 1)
     own = height[u[:, None], days] - base[rows][u, t][:, None]
     others = height[match[:, :, None], days[:, None, :]] - base[rows][match, t[:, None]][:, :, None]
-    gap = own - _mean_over(np.where(is_match[:, :, None], others, np.nan), 1)
+    gap = own - mean_known(np.where(is_match[:, :, None], others, np.nan), 1)
     theirs = np.where(is_match, extra[pages[match], t[:, None]], np.nan)
-    dose = extra[pages[u], t] - _mean_over(theirs, 1)
+    dose = extra[pages[u], t] - mean_known(theirs, 1)
     known = np.isfinite(gap[:, SPAN + 1 :]).sum(axis=1) >= MIN_DAYS
     known &= np.isfinite(dose) & np.isfinite(gap[:, SPAN])
     keyword = np.full(u.size, units.keyword[rows.start])
@@ -223,7 +223,7 @@ def _extra_doublings(panel: Panel, level: Floats) -> Floats:
     padded, ruler = np.pad(level, around, constant_values=np.nan), np.pad(panel.ruler, around, mode="edge")
     before, alike = padded[:, :steps], ruler[:, :steps]
     ahead = [np.where(ruler[:, h : h + steps] == alike, padded[:, h : h + steps], np.nan) for h in range(1, SPAN + 1)]
-    return _mean_over(np.stack(ahead), 0) - before
+    return mean_known(np.stack(ahead), 0) - before
 
 
 def _is_quiet(panel: Panel, level: Floats) -> NDArray[np.bool_]:
@@ -236,13 +236,6 @@ def _is_quiet(panel: Panel, level: Floats) -> NDArray[np.bool_]:
     return little & alike
 
 
-def _mean_over(x: Floats, axis: int) -> Floats:
-    """Mean of the known entries along an axis; NaN where none is."""
-    n = np.isfinite(x).sum(axis=axis)
-    mean: Floats = np.where(n > 0, np.nansum(x, axis=axis) / np.maximum(n, 1), np.nan)
-    return mean
-
-
 def study(panel: Panel) -> Study | None:
     """The event study of one panel; None with fewer than `MIN_EVENTS` events or `MIN_PAGES` pages."""
     return study_of(panel, events_of(panel, find_bursts(panel)))
@@ -250,7 +243,7 @@ def study(panel: Panel) -> Study | None:
 
 def study_of(panel: Panel, events: Events) -> Study | None:
     """Effects from matched events."""
-    gaps = {name: _mean_over(events.gap[:, SPAN + a : SPAN + b + 1], 1) for name, (a, b) in WINDOWS.items()}
+    gaps = {name: mean_known(events.gap[:, SPAN + a : SPAN + b + 1], 1) for name, (a, b) in WINDOWS.items()}
     known: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(gap) for gap in gaps.values()])
     pages, keywords = events.page[known], events.keyword[known]
     if known.sum() < MIN_EVENTS or np.unique(pages).size < MIN_PAGES:
@@ -262,12 +255,11 @@ def study_of(panel: Panel, events: Events) -> Study | None:
     scale = _own_share(panel)
     after = fit.contrast({"after": 1.0}).scaled(scale)
     after_same_day = fit.contrast({"after": 1.0, "same day": -1.0}).scaled(scale)
-    up = max(after.p_above, after_same_day.p_above)
-    down = max(1 - after.p_above, 1 - after_same_day.p_above)
+    p_effect, sign = agreed((after, after_same_day))
     path = [fit.contrast({name: 1.0}).scaled(scale) for name in days]
     return Study(
         path=np.array([c.estimate for c in path]), path_se=np.array([c.se for c in path]),
-        after=after, after_same_day=after_same_day, p_effect=min(1.0, 2 * min(up, down)), sign=1 if up <= down else -1,
+        after=after, after_same_day=after_same_day, p_effect=p_effect, sign=sign,
         p_before=fit.joint_p(("14 to 8 before", "7 to 4 before", "3 and 2 before")), n_events=int(known.sum()),
         n_pages=int(np.unique(pages).size), n_keywords=int(np.unique(keywords).size), dose=events.size[known],
     )  # fmt: skip

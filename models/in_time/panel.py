@@ -47,3 +47,10 @@ class Panel:
     def doublings(self) -> Floats:
         """log2(1 + votes) (P, T): a step of 1 is a doubling, once there are a few votes."""
         return np.log2(1.0 + self.votes)
+
+
+def mean_known(x: Floats, axis: int) -> Floats:
+    """Mean of the known entries along an axis; NaN where none is known."""
+    n = np.isfinite(x).sum(axis=axis)
+    mean: Floats = np.where(n > 0, np.nansum(x, axis=axis) / np.maximum(n, 1), np.nan)
+    return mean

@@ -123,6 +123,13 @@ class Contrast:
         return replace(self, estimate=self.estimate * factor, se=self.se * size, classical_se=self.classical_se * size)
 
 
+def agreed(contrasts: Sequence[Contrast]) -> tuple[float, int]:
+    """Two-sided p that not all contrasts lie on one side of 0 (the largest one-sided p decides), and that side, +-1."""
+    above = [c.p_above for c in contrasts]
+    up, down = max(above), max(1 - p for p in above)
+    return min(1.0, 2 * min(up, down)), 1 if up <= down else -1
+
+
 def fixed_effects(
     y: Floats,
     terms: Mapping[str, Floats],

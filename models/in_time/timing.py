@@ -32,8 +32,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.in_time.panel import Floats, Ints, Panel
-from models.in_time.panel_regression import Contrast, Fit, counted, fixed_effects
+from models.in_time.panel import Floats, Ints, Panel, mean_known
+from models.in_time.panel_regression import Contrast, Fit, agreed, counted, fixed_effects
 
 BEFORE = {"before_4_7": 4, "before_2_3": 2, "before_1": 1}  # days in each window
 AFTER = {"after_1": 1, "after_2_3": 2, "after_4_7": 4, "after_8": 7}
@@ -208,11 +208,11 @@ def backward_fit(panel: Panel) -> Fit | None:
     new = np.full(votes.shape, np.nan)
     alike = (panel.ruler[:, 1:] == panel.ruler[:, :-1]) & (panel.segment[1:] == panel.segment[:-1])
     new[:, 1:] = np.where(alike, np.log2(1.0 + np.maximum(np.diff(votes, axis=1), 0.0)), np.nan)
-    h = {k: height[:, t + k] for k in range(-LEAD, LEAD + 1)}
+    h = np.stack([height[:, t + k] for k in range(-LEAD, LEAD + 1)])  # h[LEAD + k] is the height k steps after
     terms = {
-        "before_4_7": _mean([h[-k] for k in (4, 5, 6, 7)]), "before_2_3": _mean([h[-2], h[-3]]), "before_1": h[-1],
-        "same_day": h[0], "after_1": h[1], "after_2_3": _mean([h[2], h[3]]),
-        "after_4_7": _mean([h[k] for k in (4, 5, 6, 7)]),
+        "before_4_7": mean_known(h[LEAD - 7 : LEAD - 3], 0), "before_2_3": mean_known(h[LEAD - 3 : LEAD - 1], 0),
+        "before_1": h[LEAD - 1], "same_day": h[LEAD], "after_1": h[LEAD + 1],
+        "after_2_3": mean_known(h[LEAD + 2 : LEAD + 4], 0), "after_4_7": mean_known(h[LEAD + 4 : LEAD + 8], 0),
     }  # fmt: skip
     whole = panel.segment[t + LEAD] == panel.segment[t - LEAD]
     known = whole & np.isfinite(new[:, t]) & np.logical_and.reduce([np.isfinite(x) for x in terms.values()])
@@ -226,14 +226,6 @@ def backward_fit(panel: Panel) -> Fit | None:
         {"unit": _ids(u, panel.ruler[u, at], panel.segment[at]), "step": at},
         _groups(panel, u),
     )
-
-
-def _mean(tables: list[Floats]) -> Floats:
-    """Mean of the known entries; NaN where none is known."""
-    stack = np.stack(tables)
-    n = np.isfinite(stack).sum(axis=0)
-    total = np.nansum(stack, axis=0)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 def page_heights(panel: Panel) -> Floats:
@@ -280,25 +272,25 @@ def _jump(path: Floats, k: int) -> tuple[float, float]:
     return float(left), float(after.mean() - before.mean())
 
 
-def _weights(days: Mapping[str, int], sign: float = 1.0) -> dict[str, float]:
+def weights(days: Mapping[str, int], sign: float = 1.0) -> dict[str, float]:
+    """Weights of the windows in a mean over days."""
     return {name: sign * n / sum(days.values()) for name, n in days.items()}
 
 
 def _summary(panel: Panel, rows: Rows, fit: Fit, back: Fit | None) -> Timing:
     scale = own_share(rows)
-    before = _weights(BEFORE, -1.0)
-    after = fit.contrast(_weights(AFTER) | before).scaled(scale)
-    after_same = fit.contrast(_weights(AFTER) | {"same_day": -1.0}).scaled(scale)
-    after_long = fit.contrast(_weights(AFTER)).scaled(scale)
+    before = weights(BEFORE, -1.0)
+    after = fit.contrast(weights(AFTER) | before).scaled(scale)
+    after_same = fit.contrast(weights(AFTER) | {"same_day": -1.0}).scaled(scale)
+    after_long = fit.contrast(weights(AFTER)).scaled(scale)
     same_day = fit.contrast({"same_day": 1.0} | before).scaled(scale)
-    above = [c.p_above for c in (after, after_same, after_long)]
-    up, down = max(above), max(1 - p for p in above)
+    p_forward, sign = agreed((after, after_same, after_long))
     path = {name: fit.contrast({name: 1.0}).scaled(scale) for name in NAMES}
     leads = max(abs(path[name].estimate) for name in BEFORE)
     index = rows.index
     return Timing(
         path, after, after_same, after_long, same_day,
-        p_forward=min(1.0, 2 * min(up, down)), sign=1 if up <= down else -1,
+        p_forward=p_forward, sign=sign,
         p_leads=fit.joint_p(tuple(BEFORE)), p_same_day=same_day.p_two_sided, p_backward=_p_backward(back),
         lead_share=leads / abs(after.estimate) if after.estimate else float("inf"),
         n_rows=fit.n_rows, n_pages=changing_pages(panel, rows), n_keywords=int(np.unique(panel.keyword[index]).size),
