@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from connectors.errors import ConfigurationError, SourceError, Transient
+from connectors.errors import BudgetSpent, ConfigurationError, SourceError, Transient
 from connectors.records import Basis, Observation, Quality, Ranking, Raw, Status, Verb
 
 SIGNALS = ("rankings", "votes")
@@ -44,6 +44,7 @@ class ConnectorSettings(BaseSettings):
     retry_wait_seconds: float = Field(1.0, ge=0, description="First wait between tries; doubles each time.")
     timeout_seconds: float = Field(30.0, gt=0, description="Give a request up after this long.")
     rediscover_days: int = Field(7, ge=1, description="Look for new posts about a page again after this many days.")
+    segment_minimum: int = Field(10, ge=0, description="Counts of a segment (country, age, …) below this are not kept.")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -64,6 +65,12 @@ class ConnectorSettings(BaseSettings):
         """Environment variables that must be set before this source can be read."""
         prefix = self.model_config.get("env_prefix", "")
         return tuple(f"{prefix}{name}".upper() for name in self.required if not _secret(getattr(self, name)))
+
+
+class PaidSettings(ConnectorSettings):
+    """Settings of a source that costs money for each question."""
+
+    budget_usd: float = Field(10.0, ge=0, description="Most US dollars to spend in a calendar month (UTC).")
 
 
 def _secret(value: Any) -> Any:
@@ -89,27 +96,44 @@ class Post:
 
 
 class Meter:
-    """Counts the requests made; safe to share between threads."""
+    """Counts the requests made and the money spent; safe to share between threads.
 
-    def __init__(self) -> None:
+    `left_usd` is what may still be spent (None: no limit); `on_spend` is told of every amount before it is spent.
+    """
+
+    def __init__(self, left_usd: float | None = None, on_spend: Callable[[float], None] | None = None) -> None:
         self.requests = 0
-        self._lock = threading.Lock()
+        self.usd = 0.0
+        self._left, self._on_spend, self._lock = left_usd, on_spend, threading.Lock()
 
     def count(self) -> None:
         """One more request has been sent."""
         with self._lock:
             self.requests += 1
 
+    def spend(self, source: str, usd: float) -> None:
+        """Spend money, to be called before the request that costs it; raises BudgetSpent where too little is left."""
+        with self._lock:
+            if self._left is not None and self.usd + usd > self._left + 1e-9:
+                words = (
+                    f"the next question costs ${usd:.4f}, and this month's budget has ${self._left - self.usd:.4f} left"
+                )
+                raise BudgetSpent(source, f"{words}; raise TALLYRANK_{source.upper()}_BUDGET_USD to go on")
+            self.usd += usd
+            if self._on_spend:
+                self._on_spend(usd)
+
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to a stream: the day, the moment readings are stamped with, and the pages or posts concerned."""
+    """One question to a stream: the day, the moment readings are stamped with, and the pages, posts or keywords."""
 
     settings: Any
     day: date
     observed_at: datetime
     urls: Sequence[str] = ()
     posts: Sequence[Post] = ()
+    keywords: Sequence[str] = ()
     meter: Meter = field(default_factory=Meter)
 
     @property
@@ -124,12 +148,12 @@ class Stream:
 
     `requests_per_1000` is the documented minimum of requests for 1,000 subjects (None where it depends on the data);
     `budget` names the setting that caps the subjects of one day. `basis` and `verbs` are given where they differ from
-    the connector's.
+    the connector's. `usd` says what asking about n subjects costs under some settings, where it costs money.
     """
 
     name: str
     title: str
-    asks: Literal["urls", "posts", "account"]
+    asks: Literal["urls", "posts", "keywords", "account"]
     fetch: Callable[[Ask], Iterator[Raw]]
     parse: Callable[[Sequence[Raw]], Iterator[Any]]
     batch: int = 1
@@ -138,11 +162,17 @@ class Stream:
     budget: str | None = None
     basis: Basis | None = None
     verbs: tuple[Verb, ...] | None = None
+    usd: Callable[[Any, int], float] | None = None
 
 
 @dataclass(frozen=True)
 class Connector:
-    """One platform or source, described well enough that assets, checks, docs and tests follow from it."""
+    """One platform or source, described well enough that assets, checks, docs and tests follow from it.
+
+    `verified` says what of the contract was checked against real answers, and what was not. `retention_days` is how
+    long the platform's terms let us keep what it answered; `forgets_deleted` that what was deleted there is to be
+    deleted here.
+    """
 
     name: str
     title: str
@@ -155,6 +185,9 @@ class Connector:
     verbs: Mapping[Verb, VerbMeaning] = field(default_factory=dict)
     basis: Basis = Basis.PAGE
     retention_days: int | None = None
+    forgets_deleted: bool = False
+    cost: str = "Free."
+    verified: str = "Nothing against real answers: written from documentation."
 
     def configured(self) -> ConnectorSettings:
         """Settings from the environment; raises ConfigurationError in words when one of them is malformed."""
@@ -243,7 +276,7 @@ def failed(ask: Ask, subject: str | Post, error: SourceError) -> Raw:
     words = f"{type(error).__name__}: {error.message}"
     if isinstance(subject, Post):
         return Raw(subject.object_id, ask.observed_at, Status.FAILED, subject.url, error=words)
-    return Raw(subject, ask.observed_at, Status.FAILED, subject, error=words)
+    return Raw(subject, ask.observed_at, Status.FAILED, None if ask.keywords else subject, error=words)
 
 
 def parse_all(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> list[Observation | Ranking]:
@@ -280,6 +313,17 @@ def reading(connector: Connector, verb: Verb, row: Raw, value: Any, *, absent: S
         ),
         **more,
     )  # fmt: skip
+
+
+def cell(ask: Ask, value: Any) -> Any:
+    """A segment's count as it may be kept: the whole number, None where unknown, SUPPRESSED where it is so small that
+    it could speak of single people.
+    """
+    count = whole(value)
+    return SUPPRESSED if count is not None and count < ask.settings.segment_minimum else count
+
+
+SUPPRESSED = "suppressed"
 
 
 def whole(value: Any) -> int | None:

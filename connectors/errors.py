@@ -5,7 +5,8 @@ SourceError                what happened, at which source, what to do
 │   └── AuthError          the token is expired or revoked: sign in again
 ├── NotPermitted           the account may not read this
 ├── QuotaExhausted         the allowance is used up until `resets_at`
-│   └── WalletEmpty        prepaid credits are used up (HTTP 402): never retried
+│   ├── WalletEmpty        prepaid credits are used up (HTTP 402): never retried
+│   └── BudgetSpent        our own limit of spending is reached: nothing was asked
 ├── Transient              worth another try
 │   ├── RateLimited        too fast; wait `retry_after` seconds
 │   └── Unavailable        the source is down, slow, or cut the connection
@@ -71,6 +72,10 @@ class QuotaExhausted(SourceError):
 
 class WalletEmpty(QuotaExhausted):
     """Prepaid credits are used up; asking again only a person's payment can help."""
+
+
+class BudgetSpent(QuotaExhausted):
+    """Asking would cost more than the budget set for this source leaves."""
 
 
 class Transient(SourceError):

@@ -81,7 +81,11 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One reading of one count at one moment. `count` is None unless `status` is observed."""
+    """One reading of one count at one moment. `count` is None unless `status` is observed.
+
+    `segment` is None for the whole; else which part of the public was counted, as `<dimension>=<value>` joined by `;`
+    (`country=DE`, `age=25-34;gender=female`). Segments are never added to totals.
+    """
 
     platform: str
     verb: Verb
@@ -94,6 +98,7 @@ class Observation:
     object_id: str | None = None
     published_at: datetime | None = None
     native: str | None = None
+    segment: str | None = None
 
     def __post_init__(self) -> None:
         if (self.count is not None) != (self.status is Status.OBSERVED):
@@ -150,6 +155,7 @@ OBSERVATION_SCHEMA = pa.schema(
         ("object_id", pa.string()),
         ("published_at", _AT),
         ("native", pa.string()),
+        ("segment", pa.string()),
     ]
 )
 RANKING_SCHEMA = pa.schema(

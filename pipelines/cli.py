@@ -51,6 +51,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost; ask nothing.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day (UTC), YYYY-MM-DD.")]
 
 
@@ -178,6 +179,7 @@ def run(
     day: Day = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    dry_run: DryRun = False,
     data: DataOption = None,
 ) -> None:
     """Read every configured source for today (or the days given), then analyse and publish."""
@@ -186,8 +188,20 @@ def run(
     days = _days(day, first, last)
     folder = lake_of(data)
     _warn_if_idle(folder)
+    if dry_run:
+        _tell_costs(folder, days[1])
+        return
     outcome = _with_progress(f"{days[0]} … {days[1]}", runs.steps(folder, *days), lambda: runs.run_days(folder, *days))
     _conclude(folder, outcome)
+
+
+def _tell_costs(folder: Path, day: date) -> None:
+    """What the paid sources would cost on one day."""
+    from connectors.base import discover
+    from pipelines import estimate
+    from pipelines.lake import Lake
+
+    estimate.tell(estimate.estimates(Lake(folder), discover().values(), day))
 
 
 def _days(day: datetime | None, first: datetime | None, last: datetime | None) -> tuple[date, date]:
@@ -339,13 +353,18 @@ def pull(
     out_file: Annotated[Path, typer.Option("--out", help="Parquet file to write the readings to.")],
     urls: Annotated[Path | None, typer.Option(help="Text file of page addresses, one a line.")] = None,
     posts: Annotated[Path | None, typer.Option(help="Text file of post ids, one a line (id, or id,url).")] = None,
+    keywords: Annotated[Path | None, typer.Option(help="Text file of keywords, one a line.")] = None,
     day: Day = None,
+    dry_run: DryRun = False,
+    data: DataOption = None,
 ) -> None:
     """Read one source by itself and write what it says, without touching the lake."""
-    from pipelines.single import pull_to_file
+    from pipelines.lake import Lake
+    from pipelines.single import Subjects, pull_to_file
 
     chosen = _days(day, None, None)[0]
-    pull_to_file(connector, out_file.resolve(), urls, posts, chosen)
+    about = Subjects(urls, posts, keywords)
+    pull_to_file(Lake(lake_of(data)), connector, out_file.resolve(), about, chosen, is_dry=dry_run)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from dashboards.words import DIRECTIONS, Row, direction, signed, small
 from pipelines.console import err, estimate_cells, out, progress, table
 
 DUMMY_KEYS = ("token", "client_id", "client_secret", "api_key")
+SHOWN = {platform for platform, _ in TRUTH} | {"search_console"}  # what the demo reads; the sandbox plays more
 MARKER = ".tallyrank-demo"
 SHOWN_DEPTH = 20
 SPEED = 1e6  # quota windows of an hour pass in milliseconds: a demo of weeks takes seconds
@@ -41,10 +42,17 @@ def environment(address: str) -> dict[str, str]:
             found[f"{prefix}BASE_URL"] = f"{address}/{{day}}/{connector.name}"
             found[f"{prefix}REQUESTS_PER_SECOND"] = "100000"
             found[f"{prefix}REDISCOVER_DAYS"] = str(REDISCOVER_DAYS.get(connector.name, SELDOM))
-            keys = dict.fromkeys(DUMMY_KEYS, "sandbox") | dict(twins()[connector.name].keys)
+            keys = dict.fromkeys((*DUMMY_KEYS, *connector.settings.required), "sandbox")
+            keys |= twins()[connector.name].keys
             known = connector.settings.model_fields
             found |= {f"{prefix}{key.upper()}": value for key, value in keys.items() if key in known}
     return found
+
+
+def only_shown(address: str) -> dict[str, str]:
+    """The settings of a demo: the sources that it shows are at the sandbox, and every other one is switched off."""
+    off = {f"TALLYRANK_{name.upper()}_ENABLED": "false" for name in discover() if name not in SHOWN}
+    return environment(address) | off
 
 
 @contextmanager
@@ -68,7 +76,7 @@ def pointed_at(address: str) -> Iterator[None]:
     before = dict(os.environ)
     for name in [n for n in os.environ if n.startswith("TALLYRANK_")]:
         del os.environ[name]
-    os.environ.update(environment(address))
+    os.environ.update(only_shown(address))
     try:
         yield
     finally:

@@ -1,14 +1,16 @@
-"""Generated pages: `.env.example`, from what the connectors say of themselves; a test compares it."""
+"""Generated pages: `.env.example` and `docs/SOURCES.md`, from what the connectors say of themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
-from connectors.base import ConnectorSettings, discover
+from connectors.base import SIGNALS, Connector, ConnectorSettings, Stream, discover
+from connectors.records import Verb
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -26,7 +28,7 @@ def env_example() -> str:
         *_lines("source", ConnectorSettings, SHARED),
     ]
     for connector in discover().values():
-        own = [n for n in connector.settings.model_fields if n not in SHARED]
+        own = [n for n, field in connector.settings.model_fields.items() if n not in SHARED or _differs(n, field)]
         own.sort(key=lambda n: n not in connector.settings.required)
         lines += ["", f"# --- {connector.title} ({connector.signal}). {connector.keys_from}"]
         lines += _lines(connector.name, connector.settings, own)
@@ -34,6 +36,11 @@ def env_example() -> str:
 
 
 SHARED = [n for n in ConnectorSettings.model_fields if n not in ("base_url", "requests_per_second")]
+
+
+def _differs(name: str, field: FieldInfo) -> bool:
+    """Whether a source has a default of its own for what every source takes."""
+    return bool(field.default != ConnectorSettings.model_fields[name].default)
 
 
 def _lines(name: str, settings: type[ConnectorSettings], names: Iterable[str]) -> Iterator[str]:
@@ -50,5 +57,59 @@ def _shown(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
+def sources() -> str:
+    """Every source with what it gives, needs, costs and forbids."""
+    found = discover().values()
+    lines = [
+        "# Sources",
+        "",
+        "Made by `make docs` from the connectors; a test compares it. `tallyrank doctor` says which are ready for you.",
+        "",
+        f"{len(found)} sources are read by connectors; files of other tools are imported, see the end. No source was",
+        "read live while this was written: each says what was checked against real answers.",
+        "",
+    ]
+    for signal in reversed(SIGNALS):
+        some = sorted((c for c in found if c.signal == signal), key=lambda c: c.title.lower())
+        lines += [f"## {signal.capitalize()}", "", *_overview(some), "", *(s for c in some for s in _section(c))]
+    return "\n".join([*lines, *_formats()])
+
+
+def _overview(connectors: list[Connector]) -> Iterator[str]:
+    verbs = [v for v in Verb if any(v in c.verbs for c in connectors)]
+    yield f"| source | asked about | {''.join(f'{v.value} | ' for v in verbs)}key | requests per 1,000 |"
+    yield f"|---|---|{'---|' * len(verbs)}---|---|"
+    for c in connectors:
+        marks = "".join(f"{'✓' if v in c.verbs else ''} | " for v in verbs)
+        asks = ", ".join(dict.fromkeys(s.asks for s in c.streams))
+        costs = "; ".join(f"{s.name}: {_per_1000(s)}" for s in c.streams)
+        yield f"| [{c.title}](#{c.name}) | {asks} | {marks}{'yes' if c.settings.required else 'no'} | {costs} |"
+
+
+def _per_1000(stream: Stream) -> str:
+    return "depends on the data" if stream.requests_per_1000 is None else f"{stream.requests_per_1000:,.0f}"
+
+
+def _section(connector: Connector) -> Iterator[str]:
+    kept = f"{connector.retention_days} days" if connector.retention_days else "no limit set by its terms that we know"
+    forgets = "; what is deleted there is deleted here" if connector.forgets_deleted else ""
+    yield from (f'<a id="{connector.name}"></a>', "", f"### {connector.title}", "")
+    yield from (f"- **{s.name}**: {s.title} (asked about {s.asks})." for s in connector.streams)
+    yield from (f"- {v.value} = `{m.native}` ({m.quality.value}): {m.meaning}" for v, m in connector.verbs.items())
+    is_off = not connector.settings.model_fields["enabled"].default
+    yield f"- Key: {connector.keys_from}" + (" Off until you switch it on." if is_off else "")
+    yield from (f"- Cost: {connector.cost}", f"- Limits: {connector.quota}", f"- Kept: {kept}{forgets}.")
+    yield from (f"- Terms: {connector.terms}", f"- Verified: {connector.verified}", "")
+
+
+def _formats() -> Iterator[str]:
+    """The files of other tools that the import knows."""
+    yield from ()
+
+
+PAGES: dict[str, Callable[[], str]] = {".env.example": env_example, "docs/SOURCES.md": sources}
+
+
 if __name__ == "__main__":
-    (REPOSITORY / ".env.example").write_text(env_example(), encoding="utf-8")
+    for name, page in PAGES.items():
+        (REPOSITORY / name).write_text(page(), encoding="utf-8")

@@ -102,10 +102,9 @@ class Lake:
         files = whole if parts is None else f"[{', '.join(_quoted(self.path(p)) for p in parts)}]"
         kinds = "{'connector': VARCHAR, 'stream': VARCHAR, 'day': DATE}"
         columns = ", ".join(f'"{name}"' for name in _columns(layer))
-        return (
-            f"SELECT {columns} FROM read_parquet({files}, hive_partitioning = true, "
-            f"hive_types = {kinds}, union_by_name = true)"
-        )
+        read = f"read_parquet({files}, hive_partitioning = true, hive_types = {kinds}, union_by_name = true)"
+        empty = f"({_empty(LAYERS[layer])}) WHERE false"  # older files lack the columns that came later
+        return f"SELECT {columns} FROM (SELECT * FROM {empty} UNION ALL BY NAME SELECT * FROM {read})"
 
     def connect(self, *names: str) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with a view per layer (`reads` for raw, without payloads) and per finished table.

@@ -12,6 +12,7 @@ from pipelines.lake import Lake, Part
 
 MOST_PAGES = 5_000
 LIST = "pages.txt"
+KEYWORDS = "keywords.txt"
 
 
 def pages(lake: Lake, day: date) -> list[str]:
@@ -32,14 +33,19 @@ def pages(lake: Lake, day: date) -> list[str]:
     return list(chosen.values())
 
 
+def keywords(lake: Lake) -> list[str]:
+    """The keywords to look up, each once: the lines of `<data>/keywords.txt`."""
+    return list(dict.fromkeys(listed(lake.root / KEYWORDS)))
+
+
 def listed(path: Path) -> list[str]:
-    """The addresses of a text file, one a line; blank lines and lines that begin with # are passed over."""
+    """The lines of a text file; blank ones and those that begin with # are passed over."""
     if not path.exists():
         return []
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError:
-        raise TallyrankError(f"{path}: not a text file in UTF-8; save it as plain text, one address a line") from None
+        raise TallyrankError(f"{path}: not a text file in UTF-8; save it as plain text, one entry a line") from None
     return [line for line in lines if line and not line.startswith("#")]
 
 

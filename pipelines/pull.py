@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.base import Ask, Connector, ConnectorSettings, Post, Stream, parse_all
+from connectors.base import Ask, Connector, ConnectorSettings, Meter, Post, Stream, parse_all
 from connectors.errors import PastRefused, SourceError
 from connectors.records import (
     OBSERVATION_SCHEMA,
@@ -23,11 +23,12 @@ from connectors.records import (
     to_table,
 )
 from connectors.urls import url_key
+from pipelines import money
 from pipelines.lake import FETCHED_AT, Lake, Part
-from pipelines.pages import pages
+from pipelines.pages import keywords, pages
 
 KNOWN_POSTS_DAYS = 60
-ORDER = {"account": 0, "urls": 1, "posts": 2}
+ORDER = {"account": 0, "keywords": 1, "urls": 2, "posts": 3}
 PARSED_LAYER = {"votes": "observations", "rankings": "rankings"}
 
 
@@ -45,6 +46,7 @@ class StreamDay:
     n_parsed: int
     n_unreadable: int
     n_requests: int
+    usd: float
     error: str | None
 
     @property
@@ -77,11 +79,43 @@ def refuse_past(connector: Connector, stream: Stream, settings: ConnectorSetting
 
 def _pull_stream(lake: Lake, connector: Connector, stream: Stream, settings: Any, day: date) -> StreamDay:
     now = day_noon(day) if settings.has_clock else datetime.now(UTC)
-    ask = _with_subjects(lake, connector, stream, Ask(settings, day, now))
-    rows = fetch(connector, stream, ask) if stream.asks == "account" or ask.urls or ask.posts else []
+    ask = _with_subjects(lake, connector, stream, Ask(settings, day, now, meter=money.meter(lake, connector, settings)))
+    paid = _paid_for(lake, connector, stream, ask)
+    ask = without(ask, {row.subject for row in paid})
+    rows = fetch(connector, stream, ask) if stream.asks == "account" or subjects(ask) else []
     if stream.asks == "account" and any(r.status is Status.FAILED and r.url is None for r in rows):
         rows += _unread(lake, connector, stream, ask, rows)
-    return keep(lake, connector, stream, day, rows, ask.meter.requests)
+    return keep(lake, connector, stream, day, [*paid, *rows], ask.meter)
+
+
+def _paid_for(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:
+    """What an earlier run of the same day has read well, where reading it again would cost money again."""
+    if stream.usd is None or stream.asks == "account":
+        return []
+    wanted = set(subjects(ask))
+    earlier = lake.read_raw(connector.name, stream.name, ask.day) or []
+    return [row for row in earlier if row.status is not Status.FAILED and row.subject in wanted]
+
+
+def subjects(ask: Ask) -> list[str]:
+    """What a question is about: pages, ids of posts, or keywords."""
+    return [*ask.urls, *(post.object_id for post in ask.posts), *ask.keywords]
+
+
+def without(ask: Ask, answered: set[str]) -> Ask:
+    """The question without the subjects that need no answer any more."""
+    return replace(
+        ask,
+        urls=tuple(u for u in ask.urls if u not in answered),
+        posts=tuple(p for p in ask.posts if p.object_id not in answered),
+        keywords=tuple(k for k in ask.keywords if k not in answered),
+    )
+
+
+def to_ask(lake: Lake, connector: Connector, stream: Stream, settings: Any, day: date) -> Ask:
+    """The question that a run of that day would put, without putting it (what is paid for already is left out)."""
+    ask = _with_subjects(lake, connector, stream, Ask(settings, day, datetime.now(UTC)))
+    return without(ask, {row.subject for row in _paid_for(lake, connector, stream, ask)})
 
 
 def fetch(connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:
@@ -107,9 +141,7 @@ def _unread(lake: Lake, connector: Connector, stream: Stream, ask: Ask, rows: Se
     ]
 
 
-def keep(
-    lake: Lake, connector: Connector, stream: Stream, day: date, rows: Sequence[Raw], n_requests: int
-) -> StreamDay:
+def keep(lake: Lake, connector: Connector, stream: Stream, day: date, rows: Sequence[Raw], meter: Meter) -> StreamDay:
     """Replace the raw and parsed rows of a day in the lake.
 
     What was read well earlier that day and fails now is kept: a live counter cannot be read again tomorrow.
@@ -122,7 +154,7 @@ def keep(
     statuses = parsed["status"].to_pylist() if connector.signal == "votes" else []
     return StreamDay(
         connector.name, stream.name, day, len(rows), len(errors), parsed.num_rows,
-        statuses.count(Status.FAILED.value), n_requests, errors[0] if errors else None,
+        statuses.count(Status.FAILED.value), meter.requests, meter.usd, errors[0] if errors else None,
     )  # fmt: skip
 
 
@@ -145,6 +177,8 @@ def parsed_table(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> p
 def _with_subjects(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> Ask:
     if stream.asks == "account":
         return ask
+    if stream.asks == "keywords":
+        return replace(ask, keywords=tuple(keywords(lake)))
     if stream.asks == "posts":
         return replace(ask, posts=tuple(known_posts(lake, connector, ask.day)))
     wanted, is_discovery = pages(lake, ask.day), _is_discovery(connector, stream)

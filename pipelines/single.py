@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,26 +14,46 @@ import pyarrow.parquet as pq
 from connectors.base import Ask, Connector, Post, Stream, discover
 from connectors.errors import TallyrankError
 from connectors.records import Raw, Status, day_noon
+from pipelines import estimate, money
 from pipelines.console import out
-from pipelines.lake import replaced
+from pipelines.lake import Lake, replaced
 from pipelines.pages import listed
-from pipelines.pull import fetch, parsed_table, refuse_past
+from pipelines.pull import fetch, parsed_table, refuse_past, subjects
 
 
-def pull_to_file(name: str, path: Path, urls: Path | None, posts: Path | None, day: date) -> None:
-    """Ask one connector about pages, posts, or (with neither) the account; write its readings as Parquet.
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """The files that name what to ask about; none of them: the account."""
+
+    urls: Path | None = None
+    posts: Path | None = None
+    keywords: Path | None = None
+
+    @property
+    def asks(self) -> str:
+        """Which kind of stream they suit."""
+        return next((name for name in ("urls", "posts", "keywords") if getattr(self, name)), "account")
+
+
+def pull_to_file(lake: Lake, name: str, path: Path, about: Subjects, day: date, *, is_dry: bool = False) -> None:
+    """Ask one connector about pages, posts, keywords or the account; write its readings as Parquet. A dry run says what
+    it would cost instead.
 
     Raises TallyrankError when the connector is unknown or cannot be asked that way, or when every read failed.
     """
     connector = discover().get(name)
     if connector is None:
         raise TallyrankError(f"no source is called {name!r}; there are: {', '.join(discover())}")
-    asks = "urls" if urls else "posts" if posts else "account"
-    stream = _stream(connector, asks)
+    stream = _stream(connector, about.asks)
     settings = connector.ready()
     refuse_past(connector, stream, settings, day)
     moment = day_noon(day) if settings.has_clock else datetime.now(UTC)
-    ask = Ask(settings, day, moment, tuple(_lines(urls)), tuple(_posts(posts)))
+    meter = money.meter(lake, connector, settings)
+    lines, posts = tuple(_lines(about.urls)), tuple(_posts(about.posts))
+    ask = Ask(settings, day, moment, lines, posts, tuple(_lines(about.keywords)), meter)
+    if is_dry:
+        estimate.tell(_estimate(lake, connector, stream, ask))
+        return
     rows = fetch(connector, stream, ask)
     table = parsed_table(connector, stream, rows)
     with replaced(path) as temporary:
@@ -39,11 +61,17 @@ def pull_to_file(name: str, path: Path, urls: Path | None, posts: Path | None, d
     _summarise(connector, stream, rows, ask, table.num_rows, path)
 
 
+def _estimate(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> Iterator[estimate.Estimate]:
+    if stream.usd is not None:
+        n, left = len(subjects(ask)), ask.settings.budget_usd - money.spent(money.ledger(lake, connector), ask.day)
+        yield estimate.Estimate(connector.name, stream.name, n, stream.usd(ask.settings, n), left)
+
+
 def _stream(connector: Connector, asks: str) -> Stream:
     found = next((s for s in connector.streams if s.asks == asks), None)
     if found is None:
-        ways = {"urls": "--urls FILE", "posts": "--posts FILE", "account": "neither --urls nor --posts"}
-        known = " or ".join(ways[s.asks] for s in connector.streams)
+        ways = {name: f"--{name} FILE" for name in ("urls", "posts", "keywords")} | {"account": "no list of subjects"}
+        known = " or ".join(dict.fromkeys(ways[s.asks] for s in connector.streams))
         raise TallyrankError(f"{connector.name} cannot be asked with {ways[asks]}; give {known}")
     return found
 
@@ -64,7 +92,9 @@ def _posts(path: Path | None) -> list[Post]:
 def _summarise(connector: Connector, stream: Stream, rows: list[Raw], ask: Ask, n: int, path: Path) -> None:
     by_status = Counter(row.status.value for row in rows)
     words = ", ".join(f"{count} {status}" for status, count in sorted(by_status.items())) or "no rows"
-    out.print(f"{connector.title}, {stream.title}: {words}; {ask.meter.requests} requests; {n} readings in {path}")
+    spent = f"; ${ask.meter.usd:.2f}" if ask.meter.usd else ""
+    requests = f"{ask.meter.requests} requests{spent}"
+    out.print(f"{connector.title}, {stream.title}: {words}; {requests}; {n} readings in {path}")
     errors = [row.error for row in rows if row.status is Status.FAILED]
     if errors and len(errors) == len(rows):
         raise TallyrankError(f"{connector.name}: every read failed, first: {errors[0]}")

@@ -18,7 +18,7 @@ from connectors.records import day_noon
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.server import build_app, running
 from connectors.sandbox.world import World
-from pipelines.demo import environment as sandbox_settings
+from pipelines.demo import only_shown as sandbox_settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DAY = date(2026, 10, 14)

@@ -285,5 +285,6 @@ TWIN = Twin(
         Route("/{version}/{page}/posts", _published_posts),
         Route("/{version}/{page}/feed", _published_posts),
     ],
+    post_id=None,
     keys={"pages": PAGE_ID},
 )

@@ -142,4 +142,5 @@ TWIN = Twin(
         Route("/{version}/{medium}/insights", _insights),
     ],
     keys={"user_id": USER_ID},
+    post_id=None,
 )

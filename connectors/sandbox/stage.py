@@ -6,27 +6,30 @@ import importlib
 import pkgutil
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 import connectors.sandbox as package
-from connectors.sandbox.world import World, noon
+from connectors.sandbox.world import World, WorldPost, noon
 
 
 @dataclass(frozen=True)
 class Twin:
     """The local double of one platform: its routes, served below `/<day>/<name>`.
 
-    `keys` are settings that it only accepts with these values; any other key may be anything.
+    `keys` are settings that it only accepts with these values; any other key may be anything. `post_id` is the id that
+    a post of the world has on this platform; None where its posts are others than `world.posts(name)`.
     """
 
     name: str
     routes: Sequence[BaseRoute]
     keys: Mapping[str, str] = field(default_factory=dict)
+    post_id: Callable[[WorldPost], str] | None = attrgetter("object_id")
 
 
 @dataclass

@@ -9,7 +9,8 @@ and positions are the order of the scores. The truth, which a model should find 
 - Reddit upvotes truly lift positions, two days later. Posts and their sizes are drawn without regard to quality.
 - Facebook shares do nothing; they follow page quality, which also lifts positions (a shared cause).
 - Pinterest saves do nothing; they follow yesterday's positions (reverse direction).
-- YouTube and Instagram likes, Hacker News points and Hatena bookmarks do nothing and follow nothing.
+- YouTube and Instagram likes, Hacker News points, Hatena bookmarks and the votes of every other platform do nothing
+  and follow nothing.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class World:
     @cache  # noqa: B019  one world lives as long as its server
     def posts(self, platform: str) -> tuple[WorldPost, ...]:
         """All posts that a platform will ever hold, oldest first. Each platform draws from a seed of its own."""
-        share_of_pages, most, log_size, pace = POSTING[platform]
+        share_of_pages, most, log_size, pace = POSTING.get(platform, USUAL)
         rng = np.random.default_rng([self.seed, *platform.encode()])
         posts: list[WorldPost] = []
         for page in self.pages:
@@ -189,6 +190,18 @@ class World:
             out[t] = (-score).argsort(axis=1).argsort(axis=1) + 1
         return out
 
+    def results(self, keyword: str, day: date) -> list[Page]:
+        """The result list of a keyword on a day, the best first, DEPTH long; empty for a keyword nobody ranks for."""
+        if keyword not in self._keyword_index:
+            return []
+        k = self._keyword_index[keyword]
+        order = self.positions[self.day_index(day), k].argsort()[:DEPTH]
+        return [self.pages[i] for i in self.candidates[k, order]]
+
+    @cached_property
+    def _keyword_index(self) -> dict[str, int]:
+        return {keyword: k for k, keyword in enumerate(self.keywords)}
+
     @cached_property
     def pinterest_saves(self) -> np.ndarray:
         """(DAYS, pages) saves so far; each day's new ones follow the day before's positions."""
@@ -222,6 +235,7 @@ POSTING = {
     "hackernews": (0.5, 2, 2.5, 1.0),
     "pinterest": (0.9, 2, 0.0, 1.0),
 }
+USUAL = (0.6, 2, 3.0, 5.0)
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 

@@ -18,7 +18,7 @@ WARN_FAILED_SHARE, ERROR_FAILED_SHARE = 0.02, 0.2
 STALE_DAYS = 2
 GROUPS = {"rankings": "rankings_read", "votes": "votes_read"}
 GRAINS = {
-    "votes": "platform, verb, basis, url, object_id, observed_at",
+    "votes": "platform, verb, basis, url, object_id, segment, observed_at",
     "rankings": "keyword, url, engine, country, language, device, rank_kind, source, ranked_at",
 }
 
@@ -115,7 +115,7 @@ def _record(context: dg.AssetExecutionContext, lake: Lake, connector: Connector,
     if outcome.is_failed:
         return
     stream, day = connector.stream(outcome.stream), outcome.day.isoformat()
-    numbers = {"requests": outcome.n_requests, "failed_reads": outcome.n_failed}
+    numbers = {"requests": outcome.n_requests, "failed_reads": outcome.n_failed, "usd": outcome.usd}
     for key, rows, layer in (
         (raw_key(connector, stream), outcome.n_rows, "raw"),
         (parsed_key(connector, stream), outcome.n_parsed, pull.PARSED_LAYER[connector.signal]),

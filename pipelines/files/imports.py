@@ -53,7 +53,7 @@ _LONG = Kind(
     "votes",
     OBSERVATION_SCHEMA,
     ("url", "platform", "verb", "observed_at", "count"),
-    ("object_id", "published_at", "status", "quality", "native"),
+    ("object_id", "published_at", "status", "quality", "segment", "native"),
     verbs=VERBS,
 )
 _WIDE = Kind("votes", OBSERVATION_SCHEMA, ("url", "platform", "observed_at"), _LONG.optional[:-1], verbs=VERBS)
@@ -91,6 +91,7 @@ def read_votes(path: Path, mapping: dict[str, str], constants: dict[str, str]) -
         "published_at": bound.take("published_at", values.times(bound.cells("published_at"))),
         "status": bound.take("status", values.choices(bound.cells("status"), tuple(Status))),
         "quality": bound.take("quality", values.choices(bound.cells("quality"), tuple(Quality))),
+        "segment": bound.words("segment"),
     }
     shared["basis"] = pc.if_else(shared["object_id"].is_null(), Basis.PAGE.value, Basis.POST.value)
     parts = [_verb_part(bound, shared, verb) for verb in verbs] or [_long_part(bound, shared)]

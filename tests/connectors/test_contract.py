@@ -26,6 +26,7 @@ from connectors.base import (
     Ask,
     Connector,
     ConnectorSettings,
+    PaidSettings,
     Post,
     Stream,
     discover,
@@ -37,7 +38,7 @@ from connectors.records import Observation, Ranking, Raw, Status, Verb, raw_rows
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.server import build_app, running
 from connectors.sandbox.stage import twins
-from connectors.sandbox.world import POSTING, World
+from connectors.sandbox.world import World
 from connectors.urls import url_key
 
 CONNECTORS = discover()
@@ -89,7 +90,8 @@ def test_a_connector_is_found_where_its_name_says(connector: Connector) -> None:
 @each_connector
 def test_a_connector_explains_itself(connector: Connector) -> None:
     """Title, quota, terms and where to get a key are told in words."""
-    for words in (connector.title, connector.quota, connector.terms, connector.keys_from):
+    told = (connector.title, connector.quota, connector.terms, connector.keys_from, connector.cost, connector.verified)
+    for words in told:
         assert words.strip()
     assert connector.retention_days is None or connector.retention_days > 0
 
@@ -115,7 +117,7 @@ def test_shared_settings_are_described() -> None:
 def test_settings_stand_without_an_environment(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but credentials has a default; what is missing is named by its variable."""
     settings = connector.settings(_env_file=None)  # type: ignore[call-arg]
-    assert settings.base_url.startswith("https://")
+    assert settings.base_url.startswith(("https://", "http://127.0.0.1")) or not settings.base_url  # "": no one host
     assert all(name.startswith(f"TALLYRANK_{connector.name.upper()}_") for name in settings.missing())
     assert bool(settings.missing()) == bool(connector.settings.required)
 
@@ -150,7 +152,8 @@ def test_streams_are_well_formed(connector: Connector) -> None:
     for stream in connector.streams:
         assert stream.name.isidentifier()
         assert stream.title.strip()
-        assert stream.asks in ("urls", "posts", "account")
+        assert stream.asks in ("urls", "posts", "keywords", "account")
+        assert stream.usd is None or issubclass(connector.settings, PaidSettings)
         assert stream.batch >= 1
         assert stream.requests_per_1000 is None or stream.requests_per_1000 > 0
         assert stream.budget is None or stream.budget in connector.settings.model_fields
@@ -166,6 +169,11 @@ def test_nothing_stored_is_nothing_parsed(connector: Connector, stream: Stream) 
 def test_a_failed_row_is_explained(connector: Connector, stream: Stream) -> None:
     """A failed row becomes one failed observation per verb, without a number."""
     question = Ask(None, AT.date(), AT)
+    if stream.asks == "keywords":
+        assert (
+            parse_all(connector, stream, [failed(question, "a word", Unavailable(connector.name, "it was down"))]) == []
+        )
+        return
     subject = Post("1", "https://a.example/") if stream.asks == "posts" else "https://a.example/"
     row = failed(question, subject, Unavailable(connector.name, "it was down"))
     parsed = parse_all(connector, stream, [row])
@@ -230,6 +238,8 @@ def asked(
             question = replace(question, urls=tuple(page.url for page in world.pages))
         elif stream.asks == "posts":
             question = replace(question, posts=posts_of(world, connector))
+        elif stream.asks == "keywords":
+            question = replace(question, keywords=world.keywords)
         yield question
 
 
@@ -277,13 +287,13 @@ def trouble(world: World) -> Trouble:
 
 def subjects_of(question: Ask) -> set[str]:
     """What the rows must be about."""
-    return {*question.urls, *(p.object_id for p in question.posts)}
+    return {*question.urls, *(p.object_id for p in question.posts), *question.keywords}
 
 
 def identity(record: Any) -> tuple[Any, ...]:
     """What must not repeat within one answer."""
     if isinstance(record, Observation):
-        return record.object_id, record.verb, record.url
+        return record.object_id, record.verb, record.url, record.segment
     facts = record.engine, record.country, record.language, record.device, record.rank_kind, record.ranked_at
     return record.keyword, record.url, record.position, *facts
 
@@ -299,7 +309,9 @@ def test_every_subject_is_answered(connector: Connector, stream: Stream, calm: T
         assert {url_key(url) for url in subjects} <= {url_key(record.url) for record in calm.parsed}
     if stream.asks == "posts":
         assert subjects == {o.object_id for o in calm.parsed}
-        assert {o.verb for o in calm.parsed} == set(connector.verbs)
+        assert {o.verb for o in calm.parsed} == verbs_of(connector, stream)
+    if stream.asks == "keywords":
+        assert subjects == {r.keyword for r in calm.parsed}
 
 
 @each_played_stream
@@ -342,13 +354,14 @@ def test_posts_that_are_not_there_are_not_found(connector: Connector, stream: St
     unknown = {p.object_id for p in later}
     assert {o.object_id for o in parsed} == {p.object_id for p in mixed}
     assert {o.status for o in parsed if o.object_id in unknown} == {Status.NOT_FOUND}
-    assert {o.verb for o in parsed if o.object_id in unknown} == set(connector.verbs)
+    assert {o.verb for o in parsed if o.object_id in unknown} == verbs_of(connector, stream)
 
 
 def posts_to_come(world: World, connector: Connector) -> list[Post]:
     """Posts that do not exist at the moment of the questions."""
-    posts = world.posts(connector.name) if connector.name in POSTING else ()
-    return [Post(p.object_id, p.url) for p in posts if p.published_at > AT]
+    post_id = TWINS[connector.name].post_id
+    posts = world.posts(connector.name) if post_id else ()
+    return [Post(post_id(p), p.url) for p in posts if post_id and p.published_at > AT]
 
 
 @each_played_stream

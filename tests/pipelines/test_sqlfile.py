@@ -69,7 +69,7 @@ def filled(tmp_path_factory):
         seen(25, Status.NOT_FOUND, "p1"), seen(3, 7, "p2", published_at=at(2)), seen(29, Status.HIDDEN, "p2"),
         searched(1, url=b), searched(9, Status.FAILED, url=b), seen(5, 1, "p3", url=None), seen(6, 2, verb="share"),
         seen(7, Status.UNSUPPORTED, platform="hatena"), seen(8, 3, platform="hatena", url="https://old.example/a"),
-        *(seen(day, day * day, platform="hatena") for day in range(0, 40, 3)),
+        *(seen(day, day * day, platform="hatena") for day in range(0, 40, 3)), seen(2, 3, "p1", segment="country=DE"),
     ]  # fmt: skip
     lists = [result(day, url, n, keyword=f"Red  {w}", device=d)
              for day in (2, 9, 30, 41) for w in ("Shoes", "Boots") for d in (None, "mobile")

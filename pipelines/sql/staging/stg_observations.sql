@@ -2,7 +2,8 @@
 description: >
   Every reading of every count, once. A reading that arrived twice (a day read again, overlapping export files) is kept
   in its best form: one that carries a number before one that does not, then the higher number, then the later look. A
-  post that links to several pages is read for each of them; posts that link to no page are left out.
+  post that links to several pages is read for each of them; posts that link to no page are left out, and so are
+  counts of a part of the public (they are in vote_segments).
 grain: [platform, verb, basis, page_key, subject, observed_at]
 columns:
   platform: Where the votes were cast.
@@ -45,6 +46,7 @@ WITH keyed AS (
         o.day
     FROM observations AS o
     LEFT JOIN (SELECT from_key, max(to_key) AS to_key FROM aliases GROUP BY from_key) AS a ON a.from_key = o.url_key
+    WHERE o.segment IS NULL
 ),
 ordered AS (
     SELECT
