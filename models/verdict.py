@@ -9,7 +9,7 @@ The word is decided by the timing rung and above; an association, adjusted or no
 - **not enough data**: the timing rung cannot be reached (too few days, pages that gain votes, or keywords).
 - **cannot tell**: everything else.
 
-An experiment that was scored speaks last, and alone can stand above timing without its assumptions. Where positions
+An experiment that was scored speaks last, unless it is too small to tell anything that timing cannot. Where positions
 lead, or both move on one day, no estimate is given: the regression would return a number, but not of an effect.
 `mde` is what would be seen 4 times in 5 at the level that is left when all pairs are tested (alpha / pairs).
 """
@@ -116,7 +116,13 @@ def verdicts(evidence: Sequence[Evidence]) -> list[Verdict]:
     """A verdict for each; the false discovery rate is held over all of them together."""
     p = [e.timing.p_forward if e.timing else nan for e in evidence]
     tests = sum(isfinite(x) for x in p)
-    return [_verdict(e, float(q), max(tests, 1)) for e, q in zip(evidence, adjust(p), strict=True)]
+    heard = [replace(e, trial=None) if _is_mute(e) else e for e in evidence]
+    return [_verdict(e, float(q), max(tests, 1)) for e, q in zip(heard, adjust(p), strict=True)]
+
+
+def _is_mute(e: Evidence) -> bool:
+    """Whether there is an experiment too small to tell anything, beside a timing that can."""
+    return e.timing is not None and e.trial is not None and e.trial.word == "not enough data"
 
 
 def _verdict(e: Evidence, q: float, tests: int) -> Verdict:

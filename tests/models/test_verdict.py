@@ -220,13 +220,18 @@ def test_bursts_alone_do_not_raise_the_rung():
 # --- experiments
 
 
-@pytest.mark.parametrize("word", ["supports", "contradicts", "cannot tell", "not enough data"])
+@pytest.mark.parametrize("word", ["supports", "contradicts", "cannot tell"])
 @pytest.mark.parametrize("timing", [None, found(), found(-0.8, path=[-x for x in RISE]), found(p_backward=1e-6)])
 def test_a_scored_experiment_speaks_last(timing, word):
     """Its word, estimate and interval, on the highest rung, whatever the rungs below said."""
     made = verdict(timing, trial=trial(word), placebos=Placebos(0.9, {}, 151), study=bursts(-0.7))
     assert (made.verdict, made.rung) == (word, "experiment")
     assert (made.estimate, made.ci_low, made.ci_high) == (2.5, 1.0, 4.0)
+
+
+def test_an_experiment_too_small_to_tell_leaves_the_word_to_timing():
+    """Three pairs by lot do not silence weeks of data: the verdict is the one without them."""
+    assert verdict(found(), trial=trial("not enough data")) == verdict(found())
 
 
 def test_an_experiment_without_an_interval_is_told_without_one():
