@@ -82,10 +82,10 @@ def lake_of(data: Path | None) -> Path:
 def demo(
     data: DataOption = None,
     days: Annotated[int, typer.Option(min=7, max=120, help="Days to read.")] = 51,
-    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 20,
+    keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 30,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
 ) -> None:
-    """Run the main job on a simulated world: no keys, no internet, a minute or two."""
+    """Run the main job on a simulated world: no keys, no internet, about two minutes."""
     from pipelines.demo import run_demo
 
     run_demo((data or lake_of(None) / "demo").resolve(), days, keywords, seed)
