@@ -119,9 +119,17 @@ class Meter:
                     f"the next question costs ${usd:.4f}, and this month's budget has ${self._left - self.usd:.4f} left"
                 )
                 raise BudgetSpent(source, f"{words}; raise TALLYRANK_{source.upper()}_BUDGET_USD to go on")
-            self.usd += usd
-            if self._on_spend:
-                self._on_spend(usd)
+            self._book(usd)
+
+    def settle(self, usd: float) -> None:
+        """Book a difference to what was spent, whatever is left: below 0 is money back."""
+        with self._lock:
+            self._book(usd)
+
+    def _book(self, usd: float) -> None:
+        self.usd += usd
+        if self._on_spend:
+            self._on_spend(usd)
 
 
 @dataclass(frozen=True)

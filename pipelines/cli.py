@@ -354,6 +354,7 @@ def pull(
     urls: Annotated[Path | None, typer.Option(help="Text file of page addresses, one a line.")] = None,
     posts: Annotated[Path | None, typer.Option(help="Text file of post ids, one a line (id, or id,url).")] = None,
     keywords: Annotated[Path | None, typer.Option(help="Text file of keywords, one a line.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Which of its streams, where several would do.")] = None,
     day: Day = None,
     dry_run: DryRun = False,
     data: DataOption = None,
@@ -363,7 +364,7 @@ def pull(
     from pipelines.single import Subjects, pull_to_file
 
     chosen = _days(day, None, None)[0]
-    about = Subjects(urls, posts, keywords)
+    about = Subjects(urls, posts, keywords, stream)
     pull_to_file(Lake(lake_of(data)), connector, out_file.resolve(), about, chosen, is_dry=dry_run)
 
 

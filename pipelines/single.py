@@ -23,11 +23,12 @@ from pipelines.pull import fetch, parsed_table, refuse_past, subjects
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """The files that name what to ask about; none of them: the account."""
+    """The files that name what to ask about (none of them: the account), and the stream, where several would do."""
 
     urls: Path | None = None
     posts: Path | None = None
     keywords: Path | None = None
+    stream: str | None = None
 
     @property
     def asks(self) -> str:
@@ -44,7 +45,7 @@ def pull_to_file(lake: Lake, name: str, path: Path, about: Subjects, day: date, 
     connector = discover().get(name)
     if connector is None:
         raise TallyrankError(f"no source is called {name!r}; there are: {', '.join(discover())}")
-    stream = _stream(connector, about.asks)
+    stream = _stream(connector, about)
     settings = connector.ready()
     refuse_past(connector, stream, settings, day)
     moment = day_noon(day) if settings.has_clock else datetime.now(UTC)
@@ -67,8 +68,12 @@ def _estimate(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> Ite
         yield estimate.Estimate(connector.name, stream.name, n, stream.usd(ask.settings, n), left)
 
 
-def _stream(connector: Connector, asks: str) -> Stream:
-    found = next((s for s in connector.streams if s.asks == asks), None)
+def _stream(connector: Connector, about: Subjects) -> Stream:
+    asks = about.asks
+    suited = [s for s in connector.streams if s.asks == asks]
+    found = next((s for s in suited if about.stream in (None, s.name)), None)
+    if suited and not found:
+        raise TallyrankError(f"{connector.name} has no such stream; there are: {', '.join(s.name for s in suited)}")
     if found is None:
         ways = {name: f"--{name} FILE" for name in ("urls", "posts", "keywords")} | {"account": "no list of subjects"}
         known = " or ".join(dict.fromkeys(ways[s.asks] for s in connector.streams))

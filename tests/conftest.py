@@ -72,10 +72,18 @@ def fault(_sandbox: tuple[str, Faults], sandbox: str) -> Callable[..., None]:
 def ask(sandbox: str) -> Callable[..., Ask]:
     """A question to a connector, pointed at the sandbox: ask(CONNECTOR, urls=[...], token="x")."""
 
-    def make(connector: Connector, *, day: date = DAY, urls: Any = (), posts: Any = (), **settings: Any) -> Ask:
+    def make(
+        connector: Connector,
+        *,
+        day: date = DAY,
+        urls: Any = (),
+        posts: Any = (),
+        keywords: Any = (),
+        **settings: Any,
+    ) -> Ask:
         known = {"base_url": f"{sandbox}/{{day}}/{connector.name}", "requests_per_second": 1e6} | settings
         made = connector.settings(_env_file=None, retry_wait_seconds=0.0, **known)  # type: ignore[call-arg]
-        return Ask(made, day, day_noon(day), tuple(urls), tuple(posts))
+        return Ask(made, day, day_noon(day), tuple(urls), tuple(posts), tuple(keywords))
 
     return make
 
