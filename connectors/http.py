@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-import threading
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ import httpx
 import tenacity
 from pydantic import SecretStr
 
+from connectors import public
 from connectors.base import Ask
 from connectors.errors import (
     AuthError,
@@ -30,6 +31,8 @@ from connectors.errors import (
     Unavailable,
     WalletEmpty,
 )
+from connectors.pace import Pace as Pace  # noqa: PLC0414  what paces an answer's source is imported from here
+from connectors.urls import host
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # its INFO lines hold whole addresses, tokens included
 
@@ -88,30 +91,11 @@ def retry_after(answer: Answer) -> float | None:
     return float(value) if value.replace(".", "", 1).isdigit() else None
 
 
-class Pace:
-    """Keeps requests at most `per_second`, evenly spaced, across threads; a source's headers may ask for a pause."""
-
-    def __init__(self, per_second: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._gap, self._sleep = 1.0 / per_second, sleep
-        self._next, self._lock = 0.0, threading.Lock()
-
-    def wait(self) -> None:
-        """Sleep until this caller's turn."""
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next)
-            self._next = turn + self._gap
-        if turn > now:
-            self._sleep(turn - now)
-
-    def pause(self, seconds: float) -> None:
-        """Nobody sends anything for this long."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
-
-
 class Http:
-    """A client of one source: base address, pace, retries on named transient errors, errors in words."""
+    """A client of one source: base address, pace, retries on named transient errors, errors in words.
+
+    With `is_public` it reads whole addresses that people gave, and reaches public hosts only.
+    """
 
     def __init__(
         self,
@@ -123,20 +107,24 @@ class Http:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         base_url: str | None = None,
+        is_public: bool = False,
+        encoding: str | Callable[[bytes], str] = "utf-8",
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         settings = ask.settings
         self._source, self._meter, self._classify, self._after = source, ask.meter, classify, after
-        self._pace = Pace(settings.requests_per_second, sleep)
         self._params = dict(params or {})
         self._secrets = secrets_of(settings)
+        paced = (source, httpx.URL(base_url or ask.base_url).netloc.decode(), *self._secrets)
+        self._pace = Pace(settings.requests_per_second, sleep, of=paced)
         self._client = httpx.Client(
             base_url=base_url or ask.base_url,
             headers={"User-Agent": USER_AGENT, **(headers or {})},
             timeout=settings.timeout_seconds,
-            transport=transport,
+            transport=PublicTransport(source, transport) if is_public else transport,
             verify=_certificates(),
+            default_encoding=encoding,
         )
         self._retry = retrying(settings, sleep)
 
@@ -167,9 +155,8 @@ class Http:
             raise ConfigurationError(self._source, "a key holds characters that cannot be sent; copy it anew") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
             words = redacted(str(error), self._secrets)
-            raise Unavailable(
-                self._source, f"{type(error).__name__} at {self._client.base_url.host}: {words}"
-            ) from None
+            where = self._client.base_url.host or host(path)
+            raise Unavailable(self._source, f"{type(error).__name__} at {where}: {words}") from None
         text = response.text if response.is_success else redacted(response.text, self._secrets)
         answer = Answer(self._source, response.status_code, dict(response.headers), text)
         if self._after:
@@ -177,6 +164,75 @@ class Http:
         if problem := self._classify(answer):
             raise problem
         return answer
+
+
+class PublicTransport(httpx.BaseTransport):
+    """Reaches public hosts only, by the very address that was checked; raises NotPermitted for others.
+
+    Connections are not kept: one that was opened for a name must not serve another name of the same address.
+    """
+
+    def __init__(self, source: str, inner: httpx.BaseTransport | None = None) -> None:
+        self._source = source
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._inner = inner or httpx.HTTPTransport(verify=_certificates(), limits=limits, trust_env=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Resolve, check, connect: to the next address where one cannot be reached."""
+        name = request.url.raw_host.decode("ascii")
+        trouble: httpx.TransportError = httpx.ConnectError("this name has no address", request=request)
+        for number in self._addresses(name, request):
+            try:
+                return self._bounded(self._inner.handle_request(_sent_to(number, name, request)))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                trouble = error
+        raise trouble
+
+    def _addresses(self, name: str, request: httpx.Request) -> list[str]:
+        try:
+            return public.addresses(name, request.url.port or (443 if request.url.scheme == "https" else 80))
+        except public.NotPublic as error:
+            raise NotPermitted(self._source, str(error)) from None
+        except (OSError, UnicodeError):
+            return []
+
+    def _bounded(self, response: httpx.Response) -> httpx.Response:
+        encoding = response.headers.pop("content-encoding", "").strip().lower()
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _Bounded(self._source, response.stream, encoding)
+        return response
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._inner.close()
+
+
+def _sent_to(number: str, name: str, request: httpx.Request) -> httpx.Request:
+    """The request as it goes to one address: the header Host and the certificate are still those of the name."""
+    extensions = {**request.extensions, "sni_hostname": name}
+    headers = request.headers.copy()
+    headers["Accept-Encoding"] = "gzip"  # the only packing that is unpacked with a limit
+    url, stream = request.url.copy_with(host=number), request.stream
+    return httpx.Request(request.method, url, headers=headers, stream=stream, extensions=extensions)
+
+
+class _Bounded(httpx.SyncByteStream):
+    """A body that ends in an error when it grows too long."""
+
+    def __init__(self, source: str, inner: httpx.SyncByteStream, encoding: str) -> None:
+        self._source, self._inner, self._encoding = source, inner, encoding
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from public.unpacked(self._inner, self._encoding)
+        except public.TooLong as error:
+            raise BadAnswer(self._source, str(error)) from None
+        except zlib.error:
+            raise httpx.DecodingError("the answer cannot be unzipped") from None
+
+    def close(self) -> None:
+        """Close what is read from."""
+        self._inner.close()
 
 
 def secrets_of(settings: Any) -> tuple[str, ...]:

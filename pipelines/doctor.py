@@ -59,6 +59,7 @@ def _state(connector: Connector) -> tuple[str, str]:
 
 def _host(connector: Connector) -> str:
     try:
-        return reachable(connector.configured().url_for(today()))
+        address = connector.configured().url_for(today())
+        return reachable(address) if address else "no one host"
     except ConfigurationError:
         return "not tried"

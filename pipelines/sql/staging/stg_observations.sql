@@ -24,7 +24,7 @@ checks:
   a number belongs to status observed and to no other: (count IS NOT NULL) = (status = 'observed')
   known status: status IN ('observed', 'hidden', 'unsupported', 'not_found', 'failed')
   known verb: verb IN ('share', 'like', 'comment', 'save', 'view', 'click')
-  counts are not negative, except net scores: count IS NULL OR count >= 0 OR quality = 'fuzzed'
+  counts are not negative, except net scores of likes: count IS NULL OR count >= 0 OR verb = 'like'
 */
 WITH keyed AS (
     SELECT
