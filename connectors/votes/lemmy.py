@@ -80,7 +80,7 @@ class Settings(ConnectorSettings):
     spellings: int = Field(
         2, ge=1, le=4, description="Spellings of a page (slash at the end, http) that are asked for."
     )
-    searches_per_day: int = Field(300, ge=0, description="Pages asked about per day.")
+    searches_per_day: int = Field(50, ge=0, description="Pages asked about per day; 6 requests a minute.")
     search_pages: int = Field(5, ge=1, description="Times 50 posts that are read about one spelling at most.")
 
 
