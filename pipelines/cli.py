@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from dashboards.report import Contents
     from dashboards.words import Row
+    from pipelines.files.choosing import Options
     from pipelines.runs import Outcome
 
 app = typer.Typer(
@@ -41,7 +42,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-imports = typer.Typer(help="Import votes, rankings or covariates from a file.", no_args_is_help=True)
+imports = typer.Typer(
+    help=(
+        "Import votes, rankings, covariates or aliases from a file. A file with our own names of columns, or with "
+        "--map, is imported at once. Any other is recognised by its header (or named by --format), shown as it would "
+        "be read, "
+        "and imported when you agree: y on a terminal, --yes in a script. What you agreed to can be saved "
+        "(--save-mapping) and used again without being asked (--mapping)."
+    ),
+    no_args_is_help=True,
+)
 app.add_typer(imports, name="import")
 app.add_typer(experiment, name="experiment", help="Promote pages chosen by lot and see whether they rise.")
 
@@ -60,6 +70,13 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class DecimalMark(StrEnum):
+    """What stands before the decimals of a number."""
+
+    POINT = "point"
+    COMMA = "comma"
 
 
 @app.callback()
@@ -109,7 +126,17 @@ def sandbox(
 
 
 Mapping = Annotated[list[str] | None, typer.Option("--map", help="field=column; may be repeated.")]
-File = Annotated[Path, typer.Argument(help="CSV, TSV or Parquet; gzip and any encoding.")]
+File = Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, also gzipped; a ZIP, or a.zip/b.csv; any encoding.")]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="Which tool the file is from; `tallyrank import formats` lists them.")
+]
+MappingName = Annotated[str | None, typer.Option("--mapping", help="Read it as a mapping says that was saved.")]
+SaveMapping = Annotated[
+    str | None, typer.Option(help="Remember how this file is read under a name (without the day of the export).")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what a format proposes, without being asked.")]
+DateFormat = Annotated[str | None, typer.Option(help="How days are written, for example DD.MM.YYYY or MM/DD/YYYY.")]
+Decimal = Annotated[DecimalMark | None, typer.Option(help="Which mark stands before decimals; in 1.234,5 the comma.")]
 
 
 def _constants(**given: str | int | None) -> dict[str, str]:
@@ -123,10 +150,17 @@ def votes(
     platform: str | None = None,
     verb: str | None = None,
     observed_at: str | None = None,
+    format: FormatName = None,
+    mapping: MappingName = None,
+    save_mapping: SaveMapping = None,
+    date_format: DateFormat = None,
+    decimal: Decimal = None,
+    yes: Yes = False,
     data: DataOption = None,
 ) -> None:
     """Votes: url, platform, verb, observed_at, count (+ object_id, published_at, status). Wide: --map like=upvotes."""
-    _import("votes", file, map, _constants(platform=platform, verb=verb, observed_at=observed_at), data)
+    constants = _constants(platform=platform, verb=verb, observed_at=observed_at)
+    _import("votes", file, map, constants, _options(format, mapping, save_mapping, date_format, decimal, yes), data)
 
 
 @imports.command()
@@ -134,6 +168,7 @@ def rankings(
     file: File,
     map: Mapping = None,
     keyword: str | None = None,
+    url: Annotated[str | None, typer.Option(help="The page, where the file does not name it.")] = None,
     engine: str | None = None,
     country: str | None = None,
     language: str | None = None,
@@ -141,14 +176,20 @@ def rankings(
     depth: int | None = None,
     rank_kind: str | None = None,
     ranked_at: str | None = None,
+    format: FormatName = None,
+    mapping: MappingName = None,
+    save_mapping: SaveMapping = None,
+    date_format: DateFormat = None,
+    decimal: Decimal = None,
+    yes: Yes = False,
     data: DataOption = None,
 ) -> None:
     """Rankings: keyword, url, position, ranked_at (+ engine, country, language, device, depth, rank_kind)."""
     constants = _constants(
-        keyword=keyword, engine=engine, country=country, language=language, device=device, depth=depth,
+        keyword=keyword, url=url, engine=engine, country=country, language=language, device=device, depth=depth,
         rank_kind=rank_kind, ranked_at=ranked_at,
     )  # fmt: skip
-    _import("rankings", file, map, constants, data)
+    _import("rankings", file, map, constants, _options(format, mapping, save_mapping, date_format, decimal, yes), data)
 
 
 @imports.command()
@@ -156,13 +197,51 @@ def covariates(
     file: File,
     map: Mapping = None,
     day: str | None = None,
+    format: FormatName = None,
+    mapping: MappingName = None,
+    save_mapping: SaveMapping = None,
+    date_format: DateFormat = None,
+    decimal: Decimal = None,
+    yes: Yes = False,
     data: DataOption = None,
 ) -> None:
-    """What else is known of pages: url (+ day) and any numeric columns."""
-    _import("covariates", file, map, _constants(day=day), data)
+    """What else is known of pages: url (+ day) and any numeric columns. A crawl also says which address leads where."""
+    options = _options(format, mapping, save_mapping, date_format, decimal, yes)
+    _import("covariates", file, map, _constants(day=day), options, data)
 
 
-def _import(kind: str, file: Path, pairs: list[str] | None, constants: dict[str, str], data: Path | None) -> None:
+@imports.command()
+def aliases(file: File, map: Mapping = None, kind: str | None = None, data: DataOption = None) -> None:
+    """Which address leads to which other one: from, to (+ kind: redirect or canonical). The last import wins."""
+    from pipelines.files.choosing import Options
+
+    _import("aliases", file, map, _constants(kind=kind), Options(), data)
+
+
+@imports.command()
+def formats(data: DataOption = None) -> None:
+    """List the exports of other tools that are known, and the mappings that were saved."""
+    from pipelines.files.inbox import tell_formats
+
+    tell_formats(lake_of(data))
+
+
+def _options(
+    format: str | None,
+    mapping: str | None,
+    save: str | None,
+    date_format: str | None,
+    decimal: DecimalMark | None,
+    is_sure: bool,
+) -> Options:
+    from pipelines.files.choosing import Options
+
+    return Options(format, mapping, save, date_format, decimal.value if decimal else None, is_sure)
+
+
+def _import(
+    kind: str, file: Path, pairs: list[str] | None, constants: dict[str, str], options: Options, data: Path | None
+) -> None:
     from pipelines.files.inbox import import_file
 
     mapping = {}
@@ -171,7 +250,7 @@ def _import(kind: str, file: Path, pairs: list[str] | None, constants: dict[str,
         if not equals or not field or not column:
             raise typer.BadParameter(f"{pair!r} should look like field=column, for example --map like=upvotes")
         mapping[field.strip()] = column.strip()
-    import_file(lake_of(data), kind, file, mapping, constants)
+    import_file(lake_of(data), kind, file, mapping, constants, options)
 
 
 @app.command()

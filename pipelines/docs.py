@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from connectors.base import SIGNALS, Connector, ConnectorSettings, Stream, discover
 from connectors.records import Verb
+from pipelines.files.known import Format, formats
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -104,7 +105,50 @@ def _section(connector: Connector) -> Iterator[str]:
 
 def _formats() -> Iterator[str]:
     """The files of other tools that the import knows."""
-    yield from ()
+    known = sorted(formats().values(), key=lambda f: (f.kind, f.title.lower()))
+    yield from ("## Files of other tools", "")
+    yield "`tallyrank import KIND FILE` recognises these by their header (else name one with `--format NAME`), shows"
+    yield "how every column was understood, and asks before it writes. CSV, TSV, Parquet, ZIP, gzip; any encoding."
+    yield ""
+    for each in known:
+        yield from _format_lines(each)
+
+
+def _format_lines(known: Format) -> Iterator[str]:
+    headers = [", ".join(f"`{known.names.get(n, [n])[0]}`" for n in group) for group in known.recognised]
+    by = "; or ".join(headers) if headers else f"not recognised by itself, name it: `--format {known.name}`"
+    yield from (
+        f'<a id="format-{known.name}"></a>',
+        "",
+        f"### {known.title}",
+        "",
+        f"- Format `{known.name}` of {known.kind}.",
+    )
+    yield f"- Header: {by}{_other_names(known)}."
+    if known.refuse:
+        yield from (f"- Not imported: {known.refuse}.", "")
+        return
+    if known.kind == "rankings":
+        depth = known.constants.get("depth", "not in the file, `--depth` says it")
+        yield f"- Position means `{known.constants.get('rank_kind', 'organic')}`; depth: {depth}."
+    yield f"- Read: {', '.join(f'{field} from {_source(known, field)}' for field in known.columns)}."
+    if known.aliases:
+        yield f"- Aliases: {', '.join(f'{kind} from `{column}`' for kind, column in known.aliases.items())}."
+    yield from (f"- To be given where no column says it: {field}, {why}." for field, why in known.needs.items())
+    yield from (f"- {note}" for note in known.notes)
+    yield from (f"- Not verified: {words}" for words in known.unverified)
+    yield ""
+
+
+def _source(known: Format, field: str) -> str:
+    """The names of a field's columns, each by its first name."""
+    groups = [group.split(" + ") if isinstance(group, str) else group for group in known.columns[field]]
+    return ", else ".join(" + ".join(f"`{known.names.get(n, [n])[0]}`" for n in group) for group in groups)
+
+
+def _other_names(known: Format) -> str:
+    has_more = any(len(known.names.get(name, [])) > 1 for group in known.recognised for name in group)
+    return ", also under other names and in other languages" if has_more else ""
 
 
 PAGES: dict[str, Callable[[], str]] = {".env.example": env_example, "docs/SOURCES.md": sources}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from charset_normalizer import from_bytes
 
 from connectors.errors import TallyrankError
 
+TABLES = (".csv", ".tsv", ".txt")
+LARGEST = 2 << 30
 _SAMPLE = 1 << 15
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\0\0": "utf-32-le", b"\0\0\xfe\xff": "utf-32-be"} | {
     b"\xff\xfe": "utf-16-le",
@@ -22,7 +25,7 @@ _CODE_PAGES = """
     cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 koi8_r cp932 euc_jp gb18030 big5 euc_kr iso8859_2
 """
 _FOREIGN = {
-    b"PK\x03\x04": "is an Excel workbook or a ZIP archive: save the sheet as CSV, or unpack it",
+    b"PK\x03\x04": "is an Excel workbook or a ZIP archive: save the sheet as CSV, or name a file in it (a.zip/b.csv)",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook: save the sheet as CSV",
     b"%PDF": "is a PDF: export the table as CSV",
 }
@@ -30,9 +33,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 
 def file_bytes(path: Path) -> bytes:
-    """All of a file that is there, can be read and is not empty."""
+    """All of a file that is there, can be read and is not empty; `archive.zip/file.csv` is a file in an archive."""
+    archive = next((parent for parent in path.parents if parent.is_file()), None)
     try:
-        raw = path.read_bytes()
+        raw = _member(archive, path.relative_to(archive).as_posix()) if archive else path.read_bytes()
     except IsADirectoryError:
         raise TallyrankError(f"{path} is a folder: name one file in it") from None
     except FileNotFoundError:
@@ -42,6 +46,30 @@ def file_bytes(path: Path) -> bytes:
     if _is_blank(raw):
         raise TallyrankError(f"{path} is empty: export it again")
     return raw
+
+
+def members(path: Path) -> list[Path]:
+    """The tables in a ZIP archive, as paths below it; none where the file is no archive of tables."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return []
+    is_workbook = "[Content_Types].xml" in names
+    return [path / n for n in names if n.lower().endswith(TABLES) and not is_workbook and ".." not in n]
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """A file of an archive, unless it is unreasonably large."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            if file.getinfo(name).file_size > LARGEST:
+                raise TallyrankError(f"{archive / name} is larger than {LARGEST >> 30} GiB: unpack it yourself")
+            return file.read(name)
+    except KeyError:
+        raise FileNotFoundError(name) from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):  # damaged, or with a password
+        raise TallyrankError(f"{archive} cannot be unpacked: download it again, or unpack it yourself") from None
 
 
 def _is_blank(text: str | bytes) -> bool:

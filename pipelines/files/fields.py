@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,12 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import TallyrankError
-from pipelines.files import values
+from pipelines.files import dialect, values
+from pipelines.files.known import Format
+from pipelines.files.plans import Plan
 from pipelines.files.tabular import Sheet, read_table
 from pipelines.files.values import Cells, Parsed
 
 # Fields of which a whole file may say the same
-SAID_ONCE = frozenset({"platform", "verb", "observed_at", "keyword", "ranked_at"})
+SAID_ONCE = frozenset({"platform", "verb", "observed_at", "keyword", "ranked_at", "url"})
+
+
+class Incomplete(TallyrankError):
+    """A file lacks a column that is needed, and nothing was given in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,7 @@ class Bound:
     kind: Kind
     path: Path
     sheet: Sheet
-    understood: dict[str, str]
-    constants: dict[str, str]
+    plan: Plan
     import_id: str
     faults: list[pa.Array] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -58,18 +63,37 @@ class Bound:
         """Rows that hold as many cells as the header."""
         return int(self.sheet.table.num_rows)
 
-    def cells(self, name: str) -> Cells:
-        """The cells of a field; blank ones where the file does not have it."""
-        if name in self.constants or name not in self.understood:
-            return Cells.same(self.constants.get(name, ""), self.n)
-        return self.column(self.understood[name])
+    @property
+    def understood(self) -> dict[str, str]:
+        """Every field with the column or the constant that it comes from."""
+        return {name: self.plan.from_words(name) for name in {**self.plan.columns, **self.plan.constants}}
+
+    def cells(self, name: str, is_number: bool = False) -> Cells:
+        """The cells of a field, of several columns the first that says something; blank ones where it has none."""
+        if name in self.plan.constants or name not in self.plan.columns:
+            return Cells.same(self.plan.constants.get(name, ""), self.n)
+        columns = [column for group in self.plan.columns[name] for column in group]
+        return values.first_of([self._spelled(name, column, is_number) for column in columns])
+
+    def numerals(self, name: str, column: str) -> Cells:
+        """The cells of one of a field's columns, as numbers are spelled."""
+        return self._spelled(name, column, True)
+
+    def _spelled(self, name: str, column: str, is_number: bool) -> Cells:
+        cells = self.column(column)
+        cells = dialect.linked(cells) if column in self.plan.texts else cells
+        is_typed = not pa.types.is_string(self._raw(column).type)
+        return cells if is_number and is_typed else self.plan.dialect.spelled(name, cells, is_number)
 
     def column(self, name: str) -> Cells:
         """The cells of a column of the file."""
         try:
-            return Cells.of(self.sheet.table.column(self.sheet.table.column_names.index(name)))
+            return Cells.of(self._raw(name))
         except TallyrankError as error:
             raise TallyrankError(f"{self.path}, column {name!r}: {error}") from None
+
+    def _raw(self, name: str) -> pa.ChunkedArray:
+        return self.sheet.table.column(self.sheet.table.column_names.index(name))
 
     def take(self, name: str, parsed: Parsed, is_required: bool = False) -> pa.Array:
         """The values of a field; its faults become faults of the row."""
@@ -103,22 +127,72 @@ def fault_where(is_wrong: pa.Array, fault: str) -> pa.Array:
     return pc.if_else(pc.fill_null(is_wrong, False), fault, pa.scalar(None, pa.string()))
 
 
-def bind(kind: Kind, path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Bound:
-    """Read a file and find its fields."""
-    _check_names(kind, mapping, constants)
+def bind(
+    kind: Kind, path: Path, mapping: dict[str, str], constants: dict[str, str], known: Format | None = None
+) -> Bound:
+    """Read a file and find its fields: by the names given, by those of a known format, else by our own."""
     path = Path(path)
+    if known is None:
+        _check_names(kind, mapping, constants)
+        sheet = read_table(path, _is_ours(kind, mapping))
+        plan, identity = _own_plan(kind, path, mapping, constants, sheet.table.column_names), {}
+    else:
+        sheet = read_table(path, known.is_known, lambda header: bool(known.matches(header)))
+        plan = format_plan(kind, path, mapping, constants, known, sheet.table.column_names)
+        identity = plan.described()
+    if not sheet.table.num_rows and not sheet.rejects:
+        raise TallyrankError(f"{path} has a header and no rows: export it again")
+    said = [sheet.digest, kind.name, sorted(mapping.items()), sorted(constants.items()), *([identity] if known else [])]
+    text = json.dumps(said)
+    return _kept(Bound(kind, path, sheet, plan, hashlib.sha256(text.encode()).hexdigest()[:16]))
+
+
+def _is_ours(kind: Kind, mapping: dict[str, str]) -> Callable[[str], bool]:
     known = {_plain(name) for name in (*kind.fields, *mapping.values())} - {""}
-    sheet = read_table(path, lambda name: _plain(name) in known)
-    text = json.dumps([sheet.digest, kind.name, sorted(mapping.items()), sorted(constants.items())])
-    names = sheet.table.column_names
+    return lambda name: _plain(name) in known
+
+
+def _own_plan(kind: Kind, path: Path, mapping: dict[str, str], constants: dict[str, str], names: Sequence[str]) -> Plan:
+    """A file in our own words, except where a mapping says otherwise."""
     found = {name: _column(path, column, names) for name, column in mapping.items()}
     own = {name: _own_column(path, name, names) for name in kind.fields if name not in found | constants}
     found |= {name: column for name, column in own.items() if column is not None}
     same = {name: text for name, text in kind.defaults.items() if name not in found} | constants
     _check_complete(kind, path, names, found | same)
-    if not sheet.table.num_rows and not sheet.rejects:
-        raise TallyrankError(f"{path} has a header and no rows: export it again")
-    return Bound(kind, path, sheet, found | same, same, hashlib.sha256(text.encode()).hexdigest()[:16])
+    return Plan({name: ((column,),) for name, column in found.items()}, same)
+
+
+def format_plan(
+    kind: Kind,
+    path: Path,
+    mapping: dict[str, str],
+    constants: dict[str, str],
+    known: Format,
+    names: Sequence[str],
+) -> Plan:
+    """A file of a known format; what is given beside it wins, but one page or keyword never for a column of them."""
+    _check_names(kind, mapping, constants)
+    plan = known.plan(names, path)
+    for name in sorted({"url", "keyword"} & constants.keys() & plan.columns.keys()):
+        column = plan.from_words(name)
+        raise TallyrankError(f"{path} says in {column!r} which {name} each row is about: leave out --{name}")
+    given = {name: ((_column(path, column, names),),) for name, column in mapping.items()}
+    columns = {name: groups for name, groups in (plan.columns | given).items() if name not in constants}
+    same = {name: text for name, text in (kind.defaults | plan.constants).items() if name not in columns} | constants
+    _check_complete(kind, path, names, columns.keys() | same.keys(), known.needs)
+    return replace(plan, columns=columns, constants=same)
+
+
+def _kept(bound: Bound) -> Bound:
+    """Without the rows that the plan leaves out, which are told."""
+    for column, words in bound.plan.keep.items():
+        cells = bound.column(column)
+        is_kept = pa.array([text.casefold() in words for text in cells.texts]).take(cells.codes)
+        if n_out := bound.n - (pc.sum(is_kept).as_py() or 0):
+            bound.notes.append(f"{n_out:,} rows are left out: their {column} is not {' or '.join(filter(None, words))}")
+            table, lines = bound.sheet.table.filter(is_kept), bound.sheet.lines[is_kept.to_numpy(zero_copy_only=False)]
+            bound.sheet = replace(bound.sheet, table=table, lines=lines)
+    return bound
 
 
 def _check_names(kind: Kind, mapping: dict[str, str], constants: dict[str, str]) -> None:
@@ -129,14 +203,21 @@ def _check_names(kind: Kind, mapping: dict[str, str], constants: dict[str, str])
                 raise TallyrankError(f"{name!r} is no field of {kind.name}; {advice}")
 
 
-def _check_complete(kind: Kind, path: Path, names: Sequence[str], understood: Collection[str]) -> None:
+def _check_complete(
+    kind: Kind, path: Path, names: Sequence[str], understood: Collection[str], needs: Mapping[str, str] | None = None
+) -> None:
     missing = [name for name in kind.required if name not in understood]
-    if not missing:
+    if not missing and not (needs is not None and kind.verbs and not {*kind.verbs, "count"} & set(understood)):
         return
-    ways = [f"--map {name}=COLUMN" + (f" or --{_option(name)} VALUE" if name in SAID_ONCE else "") for name in missing]
-    if kind.verbs and {"verb", "count"} & set(missing):
+    why = {name: f" ({words})" for name, words in (needs or {}).items()}
+    ways = [
+        f"--map {name}=COLUMN" + (f" or --{_option(name)} VALUE" if name in SAID_ONCE else "") + why.get(name, "")
+        for name in missing
+    ]
+    missing = missing or ["any verb"]
+    if kind.verbs and {"verb", "count", "any verb"} & set(missing):
         ways.append("(in place of verb and count: --map like=COLUMN, and so for other verbs)")
-    raise TallyrankError(
+    raise Incomplete(
         f"{path}: no column for {', '.join(missing)} (the file has: {_listed(names)}); give {', '.join(ways)}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,14 @@ from connectors.records import (
 )
 from pipelines.files import values
 from pipelines.files.fields import Bound, Kind, bind, fault_where, faults_of
+from pipelines.files.known import Format
+from pipelines.files.plans import Plan
 from pipelines.files.tabular import Reject, Sheet
-from pipelines.files.values import Cells
-from pipelines.lake import replaced
+from pipelines.lake import ALIAS_SCHEMA, replaced
 
 VERBS = tuple(verb.value for verb in Verb)
 NOT_FOUND_ADVICE = "for a page that was not found leave position blank and give depth, or give found=false"
+MOST = 2**62 // 10  # of one column, so that sums of several stay whole numbers
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -47,6 +50,8 @@ class Imported:
     understood: dict[str, str]
     import_id: str
     notes: list[str] = field(default_factory=list)
+    plan: Plan | None = None
+    columns: tuple[str, ...] = ()
 
 
 _LONG = Kind(
@@ -64,7 +69,9 @@ _RANKINGS = Kind(
     ("engine", "country", "language", "device", "depth", "rank_kind", "found", "impressions", "clicks", "source"),
     {"engine": "google", "rank_kind": RankKind.ORGANIC.value},
 )
+_ALIASES = Kind("aliases", ALIAS_SCHEMA, ("from", "to"), ("kind",), {"kind": "redirect"})
 _COVARIATES = Kind("covariates", COVARIATE_SCHEMA, ("url",), ("day",), is_open=True)
+KINDS = (_LONG, _RANKINGS, _COVARIATES, _ALIASES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +83,16 @@ class _Part:
     is_kept: pa.Array | None = None
 
 
-def read_votes(path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Imported:
-    """Observations: one per row, or one per row and verb where the mapping names columns for verbs."""
+def read_votes(path: Path, mapping: dict[str, str], constants: dict[str, str], known: Format | None = None) -> Imported:
+    """Observations: one per row, or one per row and verb where the mapping or the format names columns for verbs."""
     verbs = [verb for verb in VERBS if verb in mapping]
     if verbs and (clash := {"verb", "count"} & {*mapping, *constants}):
         raise TallyrankError(
             f"{' and '.join(sorted(clash))} cannot be given beside a column for {verbs[0]}: choose one"
         )
-    bound = bind(_WIDE if verbs else _LONG, path, mapping, constants)
+    is_wide = bool(verbs or (known and not {"verb", "count"} & known.columns.keys()))
+    bound = bind(_WIDE if is_wide else _LONG, path, mapping, constants, known)
+    verbs = [verb for verb in VERBS if is_wide and verb in bound.plan.columns]
     shared = bound.urls() | {
         "platform": bound.words("platform", is_lower=True, is_required=True),
         "observed_at": bound.take("observed_at", values.times(bound.cells("observed_at")), is_required=True),
@@ -101,43 +110,94 @@ def read_votes(path: Path, mapping: dict[str, str], constants: dict[str, str]) -
 def _long_part(bound: Bound, shared: dict[str, pa.Array]) -> _Part:
     verb = bound.take("verb", values.choices(bound.cells("verb"), VERBS), is_required=True)
     native = bound.words("native")
-    return _count_part("count", bound.cells("count"), shared | {"verb": verb, "native": native})
+    amount = _Amount.of(*values.counts(bound.cells("count", is_number=True)))
+    return _count_part(bound, "count", amount, shared | {"verb": verb, "native": native})
 
 
 def _verb_part(bound: Bound, shared: dict[str, pa.Array], verb: str) -> _Part:
-    column = bound.understood[verb]
-    same = {name: pa.repeat(text, bound.n) for name, text in (("verb", verb), ("native", column))}
-    return _count_part(verb, bound.column(column), shared | same)
+    """The first group of the verb's columns that has a number, and which one it was."""
+    first, *others = [_sum_of(bound, verb, group) for group in bound.plan.columns[verb]]
+    native = pa.repeat(" + ".join(bound.plan.columns[verb][0]), bound.n)
+    for other, group in zip(others, bound.plan.columns[verb][1:], strict=True):
+        is_open = pc.and_(first.count.is_null(), first.faults.is_null())
+        if bound.plan.is_zero_doubtful:
+            is_nought = pc.and_(pc.equal(first.count, 0), pc.greater(other.count, 0))
+            is_open = pc.or_(is_open, pc.fill_null(is_nought, False))
+        native = pc.if_else(pc.and_(is_open, other.count.is_valid()), " + ".join(group), native)
+        first = first.where_open(is_open, other)
+    return _count_part(bound, verb, first, shared | {"verb": pa.repeat(verb, bound.n), "native": native})
 
 
-def _count_part(name: str, cells: Cells, columns: dict[str, pa.Array]) -> _Part:
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """Of every row a count or NULL, whether it was written rounded, and what is wrong with it or NULL."""
+
+    count: pa.Array
+    is_rounded: pa.Array
+    faults: pa.Array
+
+    @classmethod
+    def of(cls, parsed: values.Parsed, is_rounded: pa.Array) -> _Amount:
+        return cls(parsed.values, is_rounded, parsed.faults)
+
+    def plus(self, other: _Amount) -> _Amount:
+        """The sum of what is known; unknown where neither is."""
+        both = pc.and_(self.count.is_valid(), other.count.is_valid())
+        total = pc.add(pc.fill_null(self.count, 0), pc.fill_null(other.count, 0))
+        return _Amount(
+            pc.if_else(both, total, pc.coalesce(self.count, other.count)),
+            pc.or_(self.is_rounded, other.is_rounded),
+            pc.coalesce(self.faults, other.faults),
+        )
+
+    def where_open(self, is_open: pa.Array, other: _Amount) -> _Amount:
+        """The other one in the rows that are open."""
+        return _Amount(
+            pc.if_else(is_open, other.count, self.count),
+            pc.if_else(is_open, other.is_rounded, self.is_rounded),
+            pc.if_else(is_open, other.faults, self.faults),
+        )
+
+
+def _sum_of(bound: Bound, verb: str, columns: tuple[str, ...]) -> _Amount:
+    parts = [_Amount.of(*values.counts(bound.numerals(verb, column), most=MOST)) for column in columns]
+    return reduce(_Amount.plus, parts)
+
+
+def _count_part(bound: Bound, name: str, amount: _Amount, columns: dict[str, pa.Array]) -> _Part:
     """Counts with their status: an unknown count is hidden unless the file says why it is unknown."""
-    count, is_rounded = values.counts(cells)
     status, quality = columns["status"], pc.fill_null(columns["quality"], Quality.EXACT.value)
     is_other = pc.fill_null(pc.not_equal(status, Status.OBSERVED.value), False)
-    clash = pc.and_(count.values.is_valid(), is_other)
+    clash = pc.and_(amount.count.is_valid(), is_other)
     why = pc.binary_join_element_wise(
         f"{name}: a number stands beside status '", status, "': leave one of them blank", ""
     )
-    faults = pc.coalesce(faults_of(name, count), pc.if_else(clash, why, pa.scalar(None, pa.string())))
+    faults = pc.binary_join_element_wise(f"{name}: ", amount.faults, "")
+    faults = pc.coalesce(faults, pc.if_else(clash, why, pa.scalar(None, pa.string())))
     unknown = pc.if_else(is_other, status, Status.HIDDEN.value)
-    better = pc.and_(is_rounded, pc.equal(quality, Quality.EXACT.value))
+    is_exact = pc.equal(quality, Quality.EXACT.value)
+    quality = pc.if_else(pc.and_(amount.is_rounded, is_exact), Quality.ROUNDED.value, quality)
+    if bound.plan.is_zero_doubtful:
+        is_zero = pc.and_(pc.fill_null(pc.equal(amount.count, 0), False), is_exact)
+        quality = pc.if_else(is_zero, Quality.DEFAULT_ZERO.value, quality)
     more = {
-        "count": count.values,
-        "status": pc.if_else(count.values.is_valid(), Status.OBSERVED.value, unknown),
-        "quality": pc.if_else(better, Quality.ROUNDED.value, quality),
+        "count": amount.count,
+        "status": pc.if_else(amount.count.is_valid(), Status.OBSERVED.value, unknown),
+        "quality": quality,
     }
     return _Part(columns | more, faults)
 
 
-def read_rankings(path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Imported:
+def read_rankings(
+    path: Path, mapping: dict[str, str], constants: dict[str, str], known: Format | None = None
+) -> Imported:
     """Results of result lists; a page that was looked for and not seen has no position, and found=false."""
-    bound = bind(_RANKINGS, path, mapping, constants)
+    bound = bind(_RANKINGS, path, mapping, constants, known)
     columns = bound.urls() | {
         "keyword": bound.take("keyword", values.words(bound.cells("keyword"), blanks=("",)), is_required=True),
         "ranked_at": bound.take("ranked_at", values.times(bound.cells("ranked_at")), is_required=True),
-        "position": bound.take("position", values.numbers(bound.cells("position"))),
-        "depth": bound.take("depth", values.counts(bound.cells("depth"), least=1, most=2**31 - 1)[0]),
+        "position": bound.take("position", values.numbers(bound.cells("position", is_number=True))),
+        "depth": bound.take("depth", values.counts(bound.cells("depth", is_number=True), least=1, most=2**31 - 1)[0]),
         "engine": pc.fill_null(bound.words("engine", is_lower=True), _RANKINGS.defaults["engine"]),
         "device": bound.words("device", is_lower=True),
         "rank_kind": _rank_kind(bound),
@@ -145,6 +205,8 @@ def read_rankings(path: Path, mapping: dict[str, str], constants: dict[str, str]
     columns |= {name: bound.words(name) for name in ("country", "language", "source")}
     columns |= {name: _amount(bound, name) for name in ("impressions", "clicks")}
     found = bound.take("found", values.flags(bound.cells("found")))
+    if bound.plan.is_blank_absent:
+        found = pc.if_else(pc.and_(columns["position"].is_null(), found.is_null()), False, found)
     faults = _position_faults(columns["position"], columns["depth"], found)
     return _imported(bound, [_Part(columns | {"found": columns["position"].is_valid()}, faults)])
 
@@ -155,7 +217,7 @@ def _rank_kind(bound: Bound) -> pa.Array:
 
 
 def _amount(bound: Bound, name: str) -> pa.Array:
-    amount = bound.take(name, values.numbers(bound.cells(name)))
+    amount = bound.take(name, values.numbers(bound.cells(name, is_number=True)))
     bound.faults.append(fault_where(pc.less(amount, 0), f"{name}: is below 0"))
     return amount
 
@@ -171,19 +233,54 @@ def _position_faults(position: pa.Array, depth: pa.Array, found: pa.Array) -> pa
     )
 
 
-def read_covariates(path: Path, mapping: dict[str, str], constants: dict[str, str]) -> Imported:
+def read_covariates(
+    path: Path, mapping: dict[str, str], constants: dict[str, str], known: Format | None = None
+) -> Imported:
     """Every column of numbers, as one row per page, day and name; a mapping may give a column another name."""
-    bound = bind(_COVARIATES, path, mapping, constants)
+    bound = bind(_COVARIATES, path, mapping, constants, known)
     shared = bound.urls()
     shared["covariate_day"] = bound.take("day", values.times(bound.cells("day"))).cast(pa.date32())
     parts = [_number_part(bound, shared, name, column) for column, name in _number_columns(bound).items()]
     return _imported(bound, [part for part in parts if part])
 
 
+def read_aliases(
+    path: Path, mapping: dict[str, str], constants: dict[str, str], known: Format | None = None
+) -> Imported:
+    """Which address leads to which other one (redirects, canonical addresses); none leads to itself."""
+    bound = bind(_ALIASES, path, mapping, constants, known)
+    keys = {}
+    for name in ("from", "to"):
+        keys[f"{name}_key"] = bound.take(name, values.addresses(bound.cells(name))[1])
+    keys["kind"] = bound.words("kind", is_lower=True)
+    return _imported(bound, [_alias_part(keys)])
+
+
+def _alias_part(keys: dict[str, pa.Array]) -> _Part:
+    is_other = pc.fill_null(pc.not_equal(keys["from_key"], keys["to_key"]), False)
+    faults = pa.nulls(len(is_other), pa.string())
+    return _Part(keys | {"kind": pc.fill_null(keys["kind"], _ALIASES.defaults["kind"])}, faults, is_other)
+
+
+def aliases_beside(path: Path, mapping: dict[str, str], constants: dict[str, str], known: Format) -> pa.Table:
+    """The aliases that a file of another kind holds too, of all its rows; blank and unusable addresses lead nowhere."""
+    bound = bind(_COVARIATES, path, mapping, constants, known.model_copy(update={"keep": {}}))
+    _, source = values.addresses(bound.cells("url"))
+    tables = [ALIAS_SCHEMA.empty_table()]
+    for kind, column in bound.plan.aliases.items():
+        target = values.addresses(bound.column(column))[1].values
+        keys = {"from_key": source.values, "to_key": target, "kind": pa.repeat(kind, bound.n)}
+        tables.append(pa.table(keys, schema=ALIAS_SCHEMA).filter(_alias_part(keys).is_kept))
+    return pa.concat_tables(tables)
+
+
 def _number_columns(bound: Bound) -> dict[str, str]:
     """The columns that are no field, and under which name each goes on; names that stand twice are read once."""
-    taken = {bound.understood.get(name) for name in _COVARIATES.fields}
-    given = {column: name for name, column in bound.understood.items() if name not in _COVARIATES.fields}
+    single = {name: groups[0][0] for name, groups in bound.plan.columns.items()}
+    taken = {single.get(name) for name in _COVARIATES.fields}
+    given = {column: name for name, column in single.items() if name not in _COVARIATES.fields}
+    if bound.plan.is_closed:
+        return given
     columns = [c for c in bound.sheet.table.column_names if c and c not in taken]
     names = given | {c: c for c in columns if c not in given and c not in given.values()}
     if n_more := len(columns) - len(names):
@@ -194,7 +291,7 @@ def _number_columns(bound: Bound) -> dict[str, str]:
 def _number_part(bound: Bound, shared: dict[str, pa.Array], name: str, column: str) -> _Part | None:
     """None for a column of words: fewer than half of its cells that are not blank are numbers."""
     try:
-        parsed = values.numbers(bound.column(column))
+        parsed = values.numbers(bound.numerals(name, column))
     except TallyrankError as error:
         bound.notes.append(f"column {values.shown(column)} is ignored: {error}")
         return None
@@ -202,7 +299,7 @@ def _number_part(bound: Bound, shared: dict[str, pa.Array], name: str, column: s
     if n_numbers < max(n_faults, 1):
         bound.notes.append(f"column {values.shown(column)} is ignored: it holds no numbers")
         return None
-    bound.understood[name] = column
+    bound.plan.columns[name] = ((column,),)
     columns = shared | {"name": pa.repeat(name, bound.n), "value": parsed.values}
     return _Part(columns, faults_of(name, parsed), parsed.values.is_valid())
 
@@ -234,7 +331,8 @@ def _imported(bound: Bound, parts: list[_Part]) -> Imported:
     if not table.num_rows:
         raise _useless(bound, rejects)
     n_read, notes = bound.n + len(sheet.rejects), sheet.notes + bound.notes
-    return Imported(table, rejects, n_read, bound.understood, bound.import_id, notes)
+    names = tuple(sheet.table.column_names)
+    return Imported(table, rejects, n_read, bound.understood, bound.import_id, notes, bound.plan, names)
 
 
 def _typed(columns: dict[str, pa.Array], bound: Bound) -> pa.Table:

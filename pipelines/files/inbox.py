@@ -1,46 +1,127 @@
-"""Imported files on their way into the lake: understood, kept day by day, what could not be used set aside."""
+"""Imported files on their way into the lake: understood, agreed to, kept day by day, the unusable set aside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import typer
 
-from pipelines.console import out
-from pipelines.files import imports
+from connectors.errors import TallyrankError
+from pipelines.console import out, table
+from pipelines.files import imports, known
+from pipelines.files.aliases import add_aliases
+from pipelines.files.choosing import Choice, Options, Request, choose, unread
+from pipelines.files.dialect import date_words
+from pipelines.files.plans import Plan
 from pipelines.lake import Lake, Part
 
 CONNECTOR = "import"
-KINDS = {
-    "votes": ("observations", "observed_at", imports.read_votes),
-    "rankings": ("rankings", "ranked_at", imports.read_rankings),
-    "covariates": ("covariates", "covariate_day", imports.read_covariates),
+LAYERS = {
+    "votes": ("observations", "observed_at"),
+    "rankings": ("rankings", "ranked_at"),
+    "covariates": ("covariates", "covariate_day"),
 }
 NO_DAY = date(1970, 1, 1)
 
 
-def import_file(folder: Path, kind: str, file: Path, mapping: dict[str, str], constants: dict[str, str]) -> None:
+def import_file(
+    folder: Path,
+    kind: str,
+    file: Path,
+    mapping: dict[str, str],
+    constants: dict[str, str],
+    options: Options = Options(),  # noqa: B008  frozen
+    agree: Callable[[], bool] | None = None,
+) -> None:
     """Import a file into the lake and say what was understood. The same file again, understood alike, changes nothing.
 
-    Raises TallyrankError when the file cannot be read or holds no usable row.
+    What a format proposes is shown first and kept only when `agree` says so. Raises TallyrankError when the file cannot
+    be read, holds no usable row, or nobody agreed.
     """
-    layer, moment, read = KINDS[kind]
-    found = read(file, mapping, constants)
-    lake = Lake(folder)
+    request = Request(kind, Path(file), mapping, constants, options)
+    choice = choose(request, folder)
+    if choice.is_proposal:
+        _propose(request, choice)
+        if not options.is_sure and not (agree or _asked)():
+            raise TallyrankError(f"{file.name} was not imported: nobody agreed to the table above")
+    if options.save_mapping and choice.found.plan:
+        title = f"{choice.format.title if choice.format else 'columns'} as in {file.name}"
+        path = known.remember(folder, options.save_mapping, kind, choice.found.plan, title)
+        out.print(f"mapping saved in {path}: --mapping {options.save_mapping} uses it", markup=False)
+    _keep(Lake(folder), request, choice)
+
+
+def _asked() -> bool:
+    """Whether the person at the terminal agrees; without a terminal nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise TallyrankError("nothing was imported: look at the table, then add --yes (there is no terminal to ask on)")
+    return typer.confirm("Import it so?", default=False)
+
+
+def _propose(request: Request, choice: Choice) -> None:
+    """The file as it would be read: every field with its column, every column that is not read, what is not sure."""
+    found, chosen = choice.found, choice.format
+    title = f"{choice.file.name} as {request.kind}: {chosen.title}" if chosen else choice.file.name
+    plan = found.plan or Plan({}, {})
+    rows = [
+        (name, "", words) if name in plan.constants else (name, words, "") for name, words in found.understood.items()
+    ]
+    rows += [(f"alias ({kind})", column, "") for kind, column in plan.aliases.items()]
+    table(title, ("field", "from column", "same in every row"), rows)
+    left = [f"{name} ({why})" if why else name for name, why in unread(choice)]
+    out.print(f"not read: {', '.join(left) or 'no column is left over'}", markup=False)
+    for words in _spelling(plan):
+        out.print(words, markup=False)
+    for words in chosen.notes if chosen else ():
+        out.print(f"note: {words}", markup=False)
+    for words in chosen.unverified if chosen else ():
+        out.print(f"not verified: {words}", markup=False)
+    n_rows = f"{found.table.num_rows:,} {request.kind} of {found.n_read:,} rows"
+    out.print(f"{n_rows}; {len(found.rejects):,} rows cannot be used", markup=False)
+
+
+def _spelling(plan: Plan) -> Iterator[str]:
+    """How the cells are taken, where that is not a matter of course."""
+    if plan.dialect.dates:
+        yield f"days are read as {' or '.join(map(date_words, plan.dialect.dates))} (else --date-format)"
+    if plan.dialect.decimal:
+        yield f"the decimal mark is read as '{plan.dialect.decimal}' (else --decimal)"
+    for name, texts in plan.dialect.unknown.items():
+        yield f"unknown, beside blank cells: {', '.join(texts)} in {name}"
+    for column, words in plan.keep.items():
+        yield f"only rows whose {column} is {' or '.join(word or 'blank' for word in words)}"
+    if plan.is_blank_absent:
+        yield "a row without a position is a page that was looked for and not found"
+
+
+def _keep(lake: Lake, request: Request, choice: Choice) -> None:
+    found = choice.found
     n_days = n_new = 0
-    for day, table in by_day(found.table, moment):
-        part = Part(layer, CONNECTOR, found.import_id, day)
-        n_days += 1
-        if not lake.path(part).exists():
-            lake.write(part, table)
-            n_new += 1
-    rejects = folder / "rejects" / f"{file.name}.{found.import_id}.csv"
+    words = ""
+    if request.kind in LAYERS:
+        layer, moment = LAYERS[request.kind]
+        for day, rows in by_day(found.table, moment):
+            part = Part(layer, CONNECTOR, found.import_id, day)
+            n_days += 1
+            if not lake.path(part).exists():
+                lake.write(part, rows)
+                n_new += 1
+    else:
+        words = add_aliases(lake, found.table)
+    rejects = lake.root / "rejects" / f"{choice.file.name}.{found.import_id}.csv"
     if found.rejects:
         imports.write_rejects(found.rejects, rejects)
-    _summarise(kind, file, found, n_days, n_new, rejects)
+    _summarise(request.kind, choice.file, found, n_days, n_new, rejects)
+    if choice.format and found.plan and found.plan.aliases:
+        beside = imports.aliases_beside(choice.file, request.mapping, request.constants, choice.format)
+        words = add_aliases(lake, beside)
+    if words:
+        out.print(words)
 
 
 def by_day(table: pa.Table, moment: str) -> Iterator[tuple[date, pa.Table]]:
@@ -57,11 +138,33 @@ def _summarise(kind: str, file: Path, found: imports.Imported, n_days: int, n_ne
         out.print(f"note: {note}", markup=False)
     unknown = found.table["status"].to_pylist().count("hidden") if kind == "votes" else 0
     more = f", of which {unknown:,} have no number (unknown, not zero)" if unknown else ""
-    news = "" if n_new else "; nothing new, this file is already in the lake"
-    out.print(f"{found.table.num_rows:,} {kind} kept over {n_days:,} days{more}{news}")
+    news = "" if n_new or kind not in LAYERS else "; nothing new, this file is already in the lake"
+    over = f" over {n_days:,} days" if kind in LAYERS else ""
+    out.print(f"{found.table.num_rows:,} {kind} kept{over}{more}{news}")
     if found.rejects:
         first = found.rejects[0]
         out.print(
             f"{len(found.rejects):,} rows set aside in {rejects}, first: line {first.line}: {first.reason}",
             markup=False,
         )
+
+
+def tell_formats(folder: Path) -> None:
+    """List the formats that are known and the mappings that were saved."""
+    every = sorted(known.formats().values(), key=lambda f: (f.kind, bool(f.refuse), f.name))
+    rows = [(f.name, f.kind, f.title, _how(f)) for f in every]
+    table("Formats: tallyrank import KIND FILE --format NAME", ("name", "kind", "export", "known by"), rows)
+    saved = [(f.name, f.kind, f.title, "--mapping") for f in known.mappings(folder)]
+    out.print("")
+    if saved:
+        table(
+            "Saved mappings: tallyrank import KIND FILE --mapping NAME", ("name", "kind", "export", "known by"), saved
+        )
+    else:
+        out.print("No mapping saved yet: --save-mapping NAME saves how a file was read.")
+
+
+def _how(chosen: known.Format) -> str:
+    if chosen.refuse:
+        return f"not imported: {chosen.refuse}"
+    return "its header" if chosen.recognised else "--format only; its columns were never seen"

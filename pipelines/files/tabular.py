@@ -80,15 +80,20 @@ class _Header:
         return sum(map(is_known, self.names)), len(self.names)
 
 
-def read_table(path: Path, is_known: Callable[[str], bool]) -> Sheet:
-    """Read a file whose header names a column that `is_known`; lines before that header are skipped."""
+def read_table(
+    path: Path, is_known: Callable[[str], bool], fits: Callable[[Sequence[str]], bool] | None = None
+) -> Sheet:
+    """Read a file whose header names a column that `is_known`; lines before that header are skipped.
+
+    Where a line `fits` as a whole, that line is the header, whatever the lines before it name.
+    """
     raw = file_bytes(path)
     digest = hashlib.sha256(raw).hexdigest()
     data = unzipped(path, raw)
     if data.startswith(b"PAR1"):
         return _parquet(path, data, digest)
     data, notes = utf8(path, data)
-    header = _header(data, is_known)
+    header = _header(data, is_known, fits)
     notes += [f"skipped {header.n_skipped} lines before the header"] if header.n_skipped else []
     body, line = data[header.n_bytes :], header.n_lines + 1
     columns, lines, rejects = _fast(body, header, line) or _careful(body, header, line)
@@ -112,9 +117,28 @@ def _parquet(path: Path, data: bytes, digest: str) -> Sheet:
     return Sheet(table, np.arange(1, table.num_rows + 1), [], [], digest)
 
 
-def _header(data: bytes, is_known: Callable[[str], bool]) -> _Header:
+def possible_headers(path: Path) -> Iterator[list[str]]:
+    """The names of every line that may be the file's header, by every delimiter; of Parquet the one it has."""
+    data = unzipped(path, file_bytes(path))
+    if data.startswith(b"PAR1"):
+        yield _parquet(path, data, "").table.column_names
+        return
+    head, starts = _head(utf8(path, data)[0])
+    for n, at in enumerate(starts):
+        yield from (_header_record(head, at, n, delimiter).names for delimiter in DELIMITERS)
+
+
+def _head(data: bytes) -> tuple[list[str], list[int]]:
+    """The first lines, and which of them may be the header."""
     head = list(io.StringIO(data[:_HEAD].decode(errors="ignore"), newline=""))
-    starts = [at for at, line in enumerate(head[:HEADER_LINES]) if line.strip()]
+    return head, [at for at, line in enumerate(head[:HEADER_LINES]) if line.strip()]
+
+
+def _header(data: bytes, is_known: Callable[[str], bool], fits: Callable[[Sequence[str]], bool] | None) -> _Header:
+    head, starts = _head(data)
+    every = (_header_record(head, at, n, d) for n, at in enumerate(starts) for d in DELIMITERS)
+    if fits and (whole := next((header for header in every if fits(header.names)), None)):
+        return whole
     candidates = (_header_at(head, at, n, is_known) for n, at in enumerate(starts))
     known = (header for header in candidates if header.score(is_known)[0])
     return next(known, None) or _header_at(head, starts[0] if starts else 0, 0, is_known)

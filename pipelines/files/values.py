@@ -86,6 +86,17 @@ class Parsed:
         return cls(pa.array(values, kind).take(cells.codes), pa.array(faults, pa.string()).take(cells.codes))
 
 
+def first_of(columns: list[Cells]) -> Cells:
+    """In every row the first cell that is not blank."""
+    if len(columns) == 1:
+        return columns[0]
+    rows = [
+        pa.array([None if t.casefold() in BLANKS else t for t in cells.texts], pa.string()).take(cells.codes)
+        for cells in columns
+    ]
+    return Cells.of(pa.chunked_array([pc.coalesce(*rows)]))
+
+
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A typed column (of Parquet) in the spelling that the parsers read."""
     kind = column.type
@@ -165,7 +176,8 @@ def counts(cells: Cells, least: int = 0, most: int = 2**63 - 1) -> tuple[Parsed,
             return None, None
         number, is_rounded = _number(text)
         if number is None or (number != number.to_integral_value() and not is_rounded):
-            return None, f"{shown(text)} is no whole number"
+            is_open = re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", text)
+            return None, f"{shown(text)} is no whole number" + (" unless you give --decimal comma" if is_open else "")
         if not least <= number <= most:
             return None, f"{shown(text)} is " + (f"below {least}" if number < least else "too large")
         return int(number.to_integral_value()), None
@@ -218,7 +230,7 @@ def _time_fault(text: str) -> str | None:
     if text.casefold() in NO_NUMBERS:
         return None
     if _DAY_FIRST.fullmatch(text):
-        return f"{shown(text)} leaves open which number is the day: write it as YYYY-MM-DD"
+        return f"{shown(text)} leaves open which number is the day: write it as YYYY-MM-DD, or give --date-format"
     return f"{shown(text)} is no time between {YEARS[0]} and {YEARS[1]}: write it as YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.sandbox.world import TRUTH
+from tests.conftest import TALLYRANK, environment_of
 from tests.dashboards.making import ROWS, verdict, warehouse
 
 FRONT_PAGE = "data/hacker-news/frontpage_2021-03-01_14d.csv"
@@ -108,12 +112,79 @@ class TestImport:
         assert rows == [("a.example/1", "links", 12.0)]
 
 
+REPORT = """Published;Netzwerk;Link URL;Geteilt;Reaktionen;Likes;Wer
+20.11.2026;Facebook;https://a.example/1;1.234;-;5;Ann
+"""
+SAID = ("--observed-at", "2026-11-20", "--date-format", "DD.MM.YYYY", "--decimal", "comma")
+
+
+class TestFormats:
+    """Exports of other tools are shown as they would be read, and imported when somebody agrees."""
+
+    @pytest.fixture
+    def report(self, tmp_path: Path) -> Path:
+        """A post report with names that are not ours."""
+        path = tmp_path / "report.csv"
+        path.write_text(REPORT, encoding="utf-8")
+        return path
+
+    def test_a_script_must_agree(self, tallyrank: Any, report: Path, tmp_path: Path) -> None:
+        """Without a terminal and without --yes the table is shown and nothing is written; exit code 1."""
+        result = tallyrank("import", "votes", report, *SAID)
+        assert result.returncode == 1
+        assert "add --yes" in result.stderr and len(result.stderr.splitlines()) == 1
+        shown = {line.split()[0]: line for line in result.stdout.splitlines() if line}
+        assert "Link URL" in shown["url"] and "Reaktionen, else Likes" in shown["like"]
+        assert "2026-11-20" in shown["observed_at"] and "Wer" in shown["not"]
+        assert "days are read as DD.MM.YYYY" in result.stdout and "decimal mark is read as ','" in result.stdout
+        assert not (tmp_path / "data").exists()
+
+    def test_yes_then_a_mapping_that_asks_no_more(self, tallyrank: Any, report: Path, tmp_path: Path) -> None:
+        """What was agreed to is saved, listed, and read again without a word; the same file changes nothing."""
+        first = tallyrank("import", "votes", report, *SAID, "--yes", "--save-mapping", "weekly")
+        assert first.returncode == 0, first.stderr
+        kept = pq.read_table(next((tmp_path / "data" / "lake" / "observations").rglob("*.parquet")), partitioning=None)
+        seen = {(row["verb"], row["count"], row["native"]) for row in kept.to_pylist()}
+        assert seen == {("share", 1234, "Geteilt"), ("like", 5, "Likes")}
+        assert "weekly" in tallyrank("import", "formats").stdout
+        again = tallyrank("import", "votes", report, "--observed-at", "2026-11-20", "--mapping", "weekly")
+        assert again.returncode == 0 and "already in the lake" in again.stdout
+
+    @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
+    def test_a_terminal_is_asked(self, answer: str, code: int, report: Path, tmp_path: Path, sandbox: str) -> None:
+        """`y` imports; `n` and a mere Enter do not, and write nothing."""
+        ours, theirs = pty.openpty()
+        command = [*TALLYRANK, "import", "votes", str(report), *SAID]
+        environment = environment_of(sandbox, tmp_path / "data")
+        with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE) as process:
+            os.write(ours, f"{answer}\n".encode())
+            _, errors = process.communicate(timeout=120)
+        os.close(theirs)
+        os.close(ours)
+        assert process.returncode == code, errors
+        assert (tmp_path / "data" / "lake").exists() == (code == 0)
+        assert ("nobody agreed" in errors.decode()) == (code == 1)
+
+    def test_formats_are_listed(self, tallyrank: Any) -> None:
+        """Every format with its kind, also those that are recognised only to say why they are of no use."""
+        text = tallyrank("import", "formats").stdout
+        assert "sprout_social" in text and "not imported" in text and "No mapping saved yet" in text
+
+    def test_aliases_are_imported(self, tallyrank: Any, tmp_path: Path) -> None:
+        """Two columns say which address leads where."""
+        (tmp_path / "moved.csv").write_text("from,to\nhttps://a.example/old,https://a.example/new\n")
+        result = tallyrank("import", "aliases", "moved.csv")
+        assert result.returncode == 0, result.stderr
+        assert "1 aliases of addresses are known, 1 of them new" in result.stdout
+
+
 WRONG_USAGE = [
     ("results", "--format", "xml"),
     ("results", "--nope"),
     ("nope",),
     ("import", "votes"),
     ("import", "votes", "x.csv", "--map", "like"),
+    ("import", "votes", "x.csv", "--decimal", "dot"),
     ("run", "--from", "2026-10-02", "--to", "2026-10-01"),
     ("run", "--day", "tomorrow"),
     ("run", "--day", "2026-10-01", "--to", "2026-10-01"),
@@ -122,6 +193,8 @@ FAILING_WORK = [
     ("results",),
     ("report", "--out", "x.html"),
     ("import", "votes", "missing.csv"),
+    ("import", "votes", "missing.csv", "--format", "nope"),
+    ("import", "votes", "missing.csv", "--mapping", "nope"),
     ("pull", "nope", "--out", "x.parquet"),
     ("pull", "hatena", "--urls", "missing.txt", "--out", "x.parquet"),
     ("pull", "hatena", "--out", "x.parquet"),
