@@ -56,7 +56,7 @@ lock: | $(UV)
 
 bench: setup
 	@rm -f docs/BENCHMARKS.md.new
-	for name in association ordered_logit timing; do \
+	for name in association ordered_logit timing pace; do \
 		$(BIN)/python tests/benchmarks/bench_$$name.py >> docs/BENCHMARKS.md.new || exit 1; done
 	@mv docs/BENCHMARKS.md.new docs/BENCHMARKS.md && cat docs/BENCHMARKS.md
 

@@ -44,6 +44,7 @@ class ConnectorSettings(BaseSettings):
     retry_wait_seconds: float = Field(1.0, ge=0, description="First wait between tries; doubles each time.")
     timeout_seconds: float = Field(30.0, gt=0, description="Give a request up after this long.")
     rediscover_days: int = Field(7, ge=1, description="Look for new posts about a page again after this many days.")
+    recheck_days: int = Field(30, ge=1, description="Look for posts that stayed unread again after this many days.")
     segment_minimum: int = Field(10, ge=0, description="Counts of a segment (country, age, …) below this are not kept.")
 
     @field_validator("*", mode="before")
@@ -60,6 +61,11 @@ class ConnectorSettings(BaseSettings):
     def url_for(self, day: date) -> str:
         """The base address for a day, without a trailing slash."""
         return self.base_url.replace("{day}", day.isoformat()).rstrip("/")
+
+    def other_url_for(self, day: date, given: str | None, usual: str) -> str:
+        """Another address, like `url_for`: the one given, else `usual`, or `base_url` where that was changed."""
+        is_usual = self.base_url.rstrip("/") == type(self).model_fields["base_url"].default.rstrip("/")
+        return (given or (usual if is_usual else self.base_url)).replace("{day}", day.isoformat()).rstrip("/")
 
     def missing(self) -> tuple[str, ...]:
         """Environment variables that must be set before this source can be read."""
@@ -93,6 +99,11 @@ class Post:
     object_id: str
     url: str
     published_at: datetime | None = None
+
+    @property
+    def known(self) -> dict[str, str | None]:
+        """What a row keeps of it: answers about a post may not say when it was published."""
+        return {"published_at": self.published_at.isoformat() if self.published_at else None}
 
 
 class Meter:
@@ -157,6 +168,7 @@ class Stream:
     `requests_per_1000` is the documented minimum of requests for 1,000 subjects (None where it depends on the data);
     `budget` names the setting that caps the subjects of one day. `basis` and `verbs` are given where they differ from
     the connector's. `usd` says what asking about n subjects costs under some settings, where it costs money.
+    `is_segmented`: it tells of parts of the public only, never of the whole.
     """
 
     name: str
@@ -171,6 +183,7 @@ class Stream:
     basis: Basis | None = None
     verbs: tuple[Verb, ...] | None = None
     usd: Callable[[Any, int], float] | None = None
+    is_segmented: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +192,7 @@ class Connector:
 
     `verified` says what of the contract was checked against real answers, and what was not. `retention_days` is how
     long the platform's terms let us keep what it answered; `forgets_deleted` that what was deleted there is to be
-    deleted here.
+    deleted here. `is_tool`: it reports posts of several networks, each of which is a platform of its own.
     """
 
     name: str
@@ -194,6 +207,7 @@ class Connector:
     basis: Basis = Basis.PAGE
     retention_days: int | None = None
     forgets_deleted: bool = False
+    is_tool: bool = False
     cost: str = "Free."
     verified: str = "Nothing against real answers: written from documentation."
 
@@ -210,6 +224,13 @@ class Connector:
         if missing := settings.missing():
             raise ConfigurationError(self.name, f"set {' and '.join(missing)}. {self.keys_from}")
         return settings
+
+    def platform(self, object_id: str | None) -> str:
+        """Where a post's votes were cast: the connector itself, or of a tool (its posts' ids are `<network>:<id>`) the
+        network as the tool reports it. Networks are never added up.
+        """
+        network, colon, _ = (object_id or "").partition(":") if self.is_tool else ("", "", "")
+        return f"{self.name}:{network}" if colon else self.name
 
     def stream(self, name: str) -> Stream:
         """The stream of that name."""
@@ -272,6 +293,19 @@ def ask_in_batches(
 BREAK_AFTER = 3
 
 
+def account_rows(ask: Ask, accounts: Iterable[str], read: Callable[[str], Iterable[Raw]]) -> Iterator[Raw]:
+    """The rows of each account; one that fails ends in a failed row, and a fatal failure stops the rest."""
+    fatal: SourceError | None = None
+    for account in accounts:
+        try:
+            if fatal:
+                raise fatal
+            yield from read(account)
+        except SourceError as error:
+            fatal = error if error.is_fatal else fatal
+            yield replace(failed(ask, account, error), url=None)
+
+
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Consecutive groups of at most `size` items."""
     rest = iter(items)
@@ -285,6 +319,12 @@ def failed(ask: Ask, subject: str | Post, error: SourceError) -> Raw:
     if isinstance(subject, Post):
         return Raw(subject.object_id, ask.observed_at, Status.FAILED, subject.url, error=words)
     return Raw(subject, ask.observed_at, Status.FAILED, None if ask.keywords else subject, error=words)
+
+
+def post_row(ask: Ask, post: Post, kept: Mapping[str, Any] | None) -> Raw:
+    """The row of a known post: what was kept of the answer, or that the post is gone (None)."""
+    status = Status.NOT_FOUND if kept is None else Status.OBSERVED
+    return Raw(post.object_id, ask.observed_at, status, post.url, {**(kept or {}), **post.known})
 
 
 def parse_all(connector: Connector, stream: Stream, rows: Sequence[Raw]) -> list[Observation | Ranking]:
@@ -302,8 +342,8 @@ def _failures(connector: Connector, stream: Stream, row: Raw) -> Iterator[Observ
     for verb in stream.verbs or tuple(connector.verbs):
         meaning = connector.verbs[verb]
         yield Observation(
-            connector.name, verb, row.url, row.observed_at, None, Status.FAILED, meaning.quality,
-            stream.basis or connector.basis, object_id, None, meaning.native,
+            connector.platform(object_id), verb, row.url, row.observed_at, None, Status.FAILED, meaning.quality,
+            stream.basis or connector.basis, object_id, None, meaning.native, ANY if stream.is_segmented else None,
         )  # fmt: skip
 
 
@@ -316,11 +356,18 @@ def reading(connector: Connector, verb: Verb, row: Raw, value: Any, *, absent: S
     count = whole(value)
     return replace(
         Observation(
-            connector.name, verb, row.url, row.observed_at, count,
+            connector.platform(more.get("object_id")), verb, row.url, row.observed_at, count,
             absent if count is None else Status.OBSERVED, meaning.quality, connector.basis, None, None, meaning.native,
         ),
         **more,
     )  # fmt: skip
+
+
+def nothing_found(connector: Connector, row: Raw, found: Any, **more: Any) -> Iterator[Observation]:
+    """The readings of a page without posts: 0 where the search came back empty (`found` is 0), else failed."""
+    count = 0 if whole(found) == 0 else None
+    for verb in connector.verbs:
+        yield reading(connector, verb, row, count, absent=Status.FAILED, **more)
 
 
 def cell(ask: Ask, value: Any) -> Any:
@@ -332,6 +379,7 @@ def cell(ask: Ask, value: Any) -> Any:
 
 
 SUPPRESSED = "suppressed"
+ANY = "*"  # the segment of a reading that failed for all of them
 
 
 def whole(value: Any) -> int | None:

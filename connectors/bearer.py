@@ -1,4 +1,4 @@
-"""A bearer token that is obtained when it is needed and renewed once when it is refused (TikTok, Snapchat)."""
+"""A bearer token, obtained when it is needed and renewed once when it is refused (TikTok, Snapchat, Hootsuite)."""
 
 from __future__ import annotations
 

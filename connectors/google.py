@@ -20,13 +20,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.base import Ask
 from connectors.errors import AuthError, BadAnswer, ConfigurationError, Gone, RateLimited, SourceError, Unavailable
+from connectors.fields import dig, loads, objects, plain
 from connectors.http import Answer, Classify, Http, by_status, retry_after
+from connectors.limits import next_midnight
 
 logging.getLogger("googleapiclient.discovery").setLevel(logging.INFO)  # its DEBUG lines hold addresses with the key
 
@@ -57,6 +59,20 @@ def service(
             name, version, http=transport, developerKey=key, static_discovery=True, cache_discovery=False,
             client_options={"api_endpoint": ask.base_url},
         )  # fmt: skip
+
+
+def account(source: str, settings: Any, scope: str) -> Any:
+    """The credentials of an account: its ready `token`, else the service account of its `service_account_file`."""
+    from google.oauth2 import credentials, service_account
+
+    if token := plain(settings.token):
+        return credentials.Credentials(token=token)  # type: ignore[no-untyped-call]
+    file = str(settings.service_account_file)
+    try:
+        return service_account.Credentials.from_service_account_file(file, scopes=[scope])  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        words = f"TALLYRANK_{source.upper()}_SERVICE_ACCOUNT_FILE is no readable key file ({type(error).__name__})"
+        raise ConfigurationError(source, words) from None
 
 
 def execute(source: str, request: Any) -> dict[str, Any]:
@@ -130,14 +146,10 @@ def classifier(advice: str, special: Mapping[str, Make] | None = None) -> Classi
 
 def explain(answer: Answer) -> tuple[list[str], str]:
     """The reasons named in an error (the plainest first) and its message without markup."""
-    try:
-        body = json.loads(answer.text)
-    except ValueError:
-        body = None
-    error = body.get("error") if isinstance(body, dict) else None
+    error = dig(loads(answer.text), "error")
     if not isinstance(error, dict):
         return ([error], "") if isinstance(error, str) else ([], "no explanation in the answer")
-    entries = [e for part in ("errors", "details") for e in _list(error.get(part)) if isinstance(e, dict)]
+    entries = [e for part in ("errors", "details") for e in objects(error.get(part))]
     reasons = [reason for e in entries if isinstance(reason := e.get("reason"), str)]
     message = re.sub(r"<[^>]*>", "", str(error.get("message", "")))[:200]
     return reasons, message
@@ -147,7 +159,7 @@ def items_of(source: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The `items` of a list answer. The key may be missing only when the answer says that there are none."""
     items = answer.get("items")
     if isinstance(items, list):
-        return [item for item in items if isinstance(item, dict)]
+        return objects(items)
     info = answer.get("pageInfo")
     if isinstance(info, dict) and info.get("totalResults") == 0:
         return []
@@ -156,15 +168,10 @@ def items_of(source: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def next_pacific_midnight(moment: datetime) -> datetime:
     """When Google's daily allowances are refilled, in UTC."""
-    tomorrow = moment.astimezone(PACIFIC).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), PACIFIC).astimezone(UTC)
+    return next_midnight(moment, PACIFIC)
 
 
 def _known(reason: str, answer: Answer) -> Make | None:
     if reason in TOO_FAST:
         return lambda source, words: RateLimited(source, words, retry_after(answer))
     return ConfigurationError if reason in SETUP else AuthError if reason in SIGN_IN else None
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -11,7 +11,9 @@
 - Pages end when `paging.next` is missing; a page may be short or empty before that. `next` holds the token, so only its
   other parameters are used. An answer that would be too large is refused (code 1) and asked for again by halves.
 - `GET /?ids=a,b` answers at most 50 objects by id and leaves out those that are gone. One that fails the whole question
-  (100/33, 803) is found by halving it.
+  (100/33, 803) is found by halving it. A service that does not understand this is asked `GET /<id>` for each.
+- A version that stands at the end of the base address is used, whatever the setting says. A 404 that is not in Meta's
+  words is a wrong address, and no object that is gone.
 
 UNVERIFIED: subcodes 33 and 467, codes 80001/80002 for Pages and Instagram, the hour of code 613.
 """
@@ -20,18 +22,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from connectors.base import Ask, ConnectorSettings, Post, ask_in_batches, failed, whole
+from connectors.base import Ask, ConnectorSettings, Post, ask_in_batches, whole
 from connectors.errors import (
     AuthError,
     BadAnswer,
@@ -45,6 +47,8 @@ from connectors.errors import (
     Transient,
     Unavailable,
 )
+from connectors.fallback import ManyOrOne, about, id_text
+from connectors.fields import dig, listed, loads, plain
 from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, Pace, by_status
 from connectors.records import Raw, Status
 
@@ -101,11 +105,6 @@ class GraphSettings(ConnectorSettings):
         return plain(self.token)
 
 
-def plain(secret: SecretStr | None) -> str:
-    """A secret's text, empty where there is none."""
-    return secret.get_secret_value() if secret else ""
-
-
 def proof_of(secret: str, token: str) -> str:
     """`appsecret_proof` of a token."""
     return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
@@ -122,8 +121,12 @@ def connect(source: str, ask: Ask) -> Http:
         after=heed_usage,
         headers={"Authorization": f"Bearer {token}"},
         params=proof,
-        base_url=f"{ask.base_url}/{ask.settings.version}",
+        base_url=_versioned(ask.base_url, ask.settings.version),
     )
+
+
+def _versioned(address: str, version: str) -> str:
+    return address if re.search(r"/v\d+\.\d+$", address) else f"{address}/{version}"
 
 
 def graph_error(answer: Answer, secrets: Sequence[str] = ()) -> SourceError | None:
@@ -131,7 +134,7 @@ def graph_error(answer: Answer, secrets: Sequence[str] = ()) -> SourceError | No
     for secret in filter(None, secrets):
         answer = replace(answer, text=answer.text.replace(secret, "***"))
     is_suspect = answer.status >= 300 or '"error"' in answer.text[:40]
-    error = dig(_loads(answer.text), "error") if is_suspect else None
+    error = dig(loads(answer.text), "error") if is_suspect else None
     return _by_code(answer, error) if isinstance(error, dict) else by_status(answer)
 
 
@@ -157,10 +160,10 @@ def _kind(status: int, code: int, subcode: int, is_transient: bool) -> type[Sour
 
 def usage(headers: Mapping[str, str]) -> tuple[int, int]:
     """From the usage headers: the highest percent of any allowance, and the minutes until one may be used again."""
-    by_owner = _loads(headers.get("x-business-use-case-usage", ""))
-    gauges = [_loads(headers.get("x-app-usage", ""))]
+    by_owner = loads(headers.get("x-business-use-case-usage", ""))
+    gauges = [loads(headers.get("x-app-usage", ""))]
     for uses in by_owner.values() if isinstance(by_owner, dict) else ():
-        gauges.extend(uses if isinstance(uses, list) else ())
+        gauges.extend(listed(uses))
     percents = [whole(dig(gauge, name)) or 0 for gauge in gauges for name in PERCENTS]
     return max(percents), max(whole(dig(gauge, "estimated_time_to_regain_access")) or 0 for gauge in gauges)
 
@@ -186,8 +189,15 @@ def stopping() -> Iterator[None]:
         raise QuotaExhausted(error.source, f"{error.message}; again from {resets_at:%H:%M} UTC", resets_at) from None
 
 
+def is_told(error: Gone) -> bool:
+    """Whether Meta itself says that an object is gone, and not a web server that knows no such address."""
+    return not error.message.startswith("HTTP")
+
+
 def items(http: Http, path: str, params: Mapping[str, Any], limit: int) -> Iterator[Item]:
-    """Every item of an edge, page by page."""
+    """Every item of an edge, page by page, each once."""
+    seen: set[str] = set()
+    pages: list[Mapping[str, Any]] = []
     while True:
         try:
             with stopping():
@@ -198,16 +208,25 @@ def items(http: Http, path: str, params: Mapping[str, Any], limit: int) -> Itera
             limit //= 2
             continue
         body = answer.json()
-        data = dig(body, "data")
-        if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-            raise BadAnswer(answer.source, "a page of the answer has no list `data`")
-        yield from data
-        following = _following(dig(body, "paging", "next"))
-        if not following:
+        for item in page_of_items(answer.source, body):
+            if item.get("id") not in seen:
+                yield item
+            seen.update(i for i in (item.get("id"),) if isinstance(i, str))
+        pages.append(params)
+        params = _following(dig(body, "paging", "next"))
+        if not params:
             return
-        if following == params:
-            raise BadAnswer(answer.source, "the next page is this page again")
-        params = following
+        if params in pages:
+            raise BadAnswer(answer.source, "the next page is this page again, or an earlier one")
+
+
+def page_of_items(source: str, body: Any) -> list[Item]:
+    """The items of a page, ids as text; a single one may come without a list."""
+    data = dig(body, "data")
+    found = [data] if isinstance(data, dict) else data
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise BadAnswer(source, "a page of the answer has no list `data`")
+    return [{**item, "id": id_text(item["id"])} if "id" in item else item for item in found]
 
 
 def _following(address: Any) -> dict[str, str]:
@@ -221,7 +240,9 @@ def by_ids(http: Http, ids: Sequence[str], fields: str) -> dict[str, Item]:
     try:
         with stopping():
             answer = http.get("/", {"ids": ",".join(ids), "fields": fields})
-    except Gone:
+    except Gone as error:
+        if not is_told(error):
+            raise
         if len(ids) == 1:
             return {}
         half = len(ids) // 2
@@ -229,55 +250,38 @@ def by_ids(http: Http, ids: Sequence[str], fields: str) -> dict[str, Item]:
     found = answer.json()
     if not isinstance(found, dict):
         raise BadAnswer(answer.source, "the answer by ids is no object")
-    return {key: value for key, value in found.items() if isinstance(value, dict)}
+    return {key: value for key, value in about(answer.source, ids, found).items() if isinstance(value, dict)}
+
+
+def by_id(http: Http, object_id: str, fields: str) -> Item | None:
+    """One object, None when it is gone."""
+    try:
+        with stopping():
+            answer = http.get(f"/{quote(object_id, safe='')}", {"fields": fields})
+    except Gone as error:
+        if not is_told(error):
+            raise
+        return None
+    found = answer.json()
+    name = id_text(dig(found, "id"))
+    if not isinstance(name, str) or object_id not in (name, name.rpartition("_")[2]):
+        raise BadAnswer(answer.source, "the answer is not the object that was asked for")
+    return dict(found)
 
 
 def refresh(ask: Ask, http: Http, fields: str, project: Callable[[Item], Item]) -> Iterator[Raw]:
     """A row per known post, 50 to a request: what `project` keeps of it, and when it was published."""
 
-    def rows(posts: Sequence[Post]) -> Iterator[Raw]:
+    def row(post: Post, item: Item | None) -> Raw:
+        status = Status.NOT_FOUND if item is None else Status.OBSERVED
+        payload = {} if item is None else project(item)
+        return Raw(post.object_id, ask.observed_at, status, post.url, payload | post.known)
+
+    def many(posts: Sequence[Post]) -> Iterator[Raw]:
         found = by_ids(http, [post.object_id for post in posts], fields)
-        for post in posts:
-            item = found.get(post.object_id)
-            known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-            status = Status.NOT_FOUND if item is None else Status.OBSERVED
-            payload = {} if item is None else project(item)
-            yield Raw(post.object_id, ask.observed_at, status, post.url, payload | known)
+        return (row(post, found.get(post.object_id)) for post in posts)
 
-    return ask_in_batches(ask, ask.posts, MOST_IDS, rows)
+    def one(post: Post) -> Iterator[Raw]:
+        yield row(post, by_id(http, post.object_id, fields))
 
-
-def account_rows(ask: Ask, accounts: Iterable[str], read: Callable[[str], Iterator[Raw]]) -> Iterator[Raw]:
-    """The rows of each account; one that fails ends in a failed row, and a fatal failure stops the rest."""
-    fatal: SourceError | None = None
-    for account in accounts:
-        try:
-            if fatal:
-                raise fatal
-            yield from read(account)
-        except SourceError as error:
-            fatal = error if error.is_fatal else fatal
-            yield replace(failed(ask, account, error), url=None)
-
-
-def dig(value: Any, *names: str) -> Any:
-    """A nested field, None where any step is missing."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def moment(text: Any) -> datetime | None:
-    """A time as the Graph API writes it (`2026-11-18T09:30:00+0000`)."""
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+    return ask_in_batches(ask, ask.posts, MOST_IDS, ManyOrOne[Post](ask, many, one))

@@ -68,7 +68,7 @@ def by_status(answer: Answer) -> SourceError | None:
     words = f"HTTP {status}: {answer.text[:160]}"
     if status < 300:
         return None
-    if status >= 500 or status == 408:
+    if status == 408 or (status >= 500 and status not in _KINDS):
         return Unavailable(source, words, retry_after(answer))
     if status == 429:
         return RateLimited(source, words, retry_after(answer))
@@ -82,6 +82,7 @@ _KINDS: dict[int, type[SourceError]] = {
     404: Gone,
     410: Gone,
     451: Gone,
+    501: BadRequest,  # the source has no such method, and will have none in a minute
 }
 
 

@@ -35,6 +35,7 @@ LONGEST_PAUSE_SECONDS = 3600.0
 MOST_WAITING = 1000
 LOCK_SECONDS = 5.0
 POLL_SECONDS = 0.001
+WIDTH = 256
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
@@ -129,14 +130,22 @@ class _File:
             self._lock = FileLock(path, timeout=LOCK_SECONDS, poll_interval=POLL_SECONDS, thread_local=False)
         with self._lock:
             state = change(self.read())
-            text = json.dumps({"boot": _boot(), **asdict(state)})
-            (place / self._name).write_text(text, encoding="utf-8")
+            self._write(place / self._name, json.dumps({"boot": _boot(), **asdict(state)}))
         return state
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        """Over what was there, always as long: to empty a file first would wait for the disk."""
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.write(file, text.ljust(WIDTH).encode("ascii"))
+        finally:
+            os.close(file)
 
     def read(self) -> State:
         """The state in the file; a free one where there is none of this start of the machine."""
         try:
-            known = json.loads((folder() / self._name).read_text(encoding="utf-8"))
+            known = json.loads((folder() / self._name).read_bytes()[:WIDTH])
             if known["boot"] == _boot():
                 return State(float(known["next_at"]), float(known["held_until"]))
         except (OSError, ValueError, TypeError, LookupError):

@@ -8,7 +8,6 @@ looked at, which may be fewer than wished for: below it nothing is known.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from connectors.base import Ask, failed, whole
 from connectors.errors import BadAnswer, SourceError, Unavailable
+from connectors.fields import listed, mapping, text
 from connectors.records import Ranking, RankKind, Raw
 
 Entry = dict[str, Any]
@@ -80,9 +80,9 @@ def list_rows(
 def rankings(source: str, rows: Sequence[Raw], kind: RankKind) -> Iterator[Ranking]:
     """The results of stored lists that have an address and a place."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         depth, entries = whole(payload.get("depth")), payload.get("results")
-        for entry in entries if isinstance(entries, list) else ():
+        for entry in listed(entries):
             url, position = (
                 (entry.get("url"), whole(entry.get("position"))) if isinstance(entry, dict) else (None, None)
             )
@@ -126,23 +126,3 @@ def refunded(ask: Ask, usd: float) -> Iterator[None]:
     except SourceError:
         settle(ask, usd, 0)
         raise
-
-
-def text(value: Any) -> str | None:
-    """A text that says something, or None."""
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def field(answer: Any, *names: str) -> Any:
-    """What stands under the names, one inside the other; None where there is no such thing."""
-    for name in names:
-        answer = answer.get(name) if isinstance(answer, dict) else None
-    return answer
-
-
-def loads(body: str) -> Any:
-    """A body as JSON, or None where it is something else."""
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

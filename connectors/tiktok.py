@@ -8,20 +8,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
 from pydantic import Field, SecretStr
 
-from connectors.base import Ask, ConnectorSettings, whole
+from connectors.base import Ask, Connector, ConnectorSettings, reading
 from connectors.bearer import Bearer
 from connectors.errors import AuthError, BadAnswer, BadRequest, ConfigurationError, SourceError, Unavailable
-from connectors.graph import dig, plain
+from connectors.fields import dig, loads, picked, plain, since_epoch
 from connectors.http import Answer, Http, by_status, redacted
+from connectors.records import Observation, Raw, Status
 
 TOKEN_PATH = "/v2/oauth/token/"  # noqa: S105  an address
 TOO_FAST = "rate_limit_exceeded"
@@ -57,7 +56,7 @@ class TikTokSettings(ConnectorSettings):
 
 def tiktok_error(answer: Answer, limited: Limited) -> SourceError | None:
     """What an answer says went wrong: by its code, then by HTTP status; `limited` makes the error of too many."""
-    error = dig(_loads(answer.text), "error")
+    error = dig(loads(answer.text), "error")
     if isinstance(error, str) and error:
         return _sign_in_error(answer, error)
     code = dig(error, "code")
@@ -73,7 +72,7 @@ def tiktok_error(answer: Answer, limited: Limited) -> SourceError | None:
 
 
 def _sign_in_error(answer: Answer, error: str) -> SourceError:
-    words = f"no token, {error[:80]}: {str(dig(_loads(answer.text), 'error_description'))[:160]}"
+    words = f"no token, {error[:80]}: {str(dig(loads(answer.text), 'error_description'))[:160]}"
     if answer.status >= 500:
         return Unavailable(answer.source, words)
     return (AuthError if error in SIGN_IN else ConfigurationError)(answer.source, words)
@@ -128,20 +127,13 @@ def videos_in(source: str, data: Item) -> list[tuple[str, Item]]:
 
 def project(video: Item, names: Sequence[str]) -> Item:
     """What parsing reads of a video; a key that did not come stays away."""
-    return {name: video[name] for name in ("create_time", *names) if name in video}
+    return picked(video, ("create_time", *names))
 
 
-def moment(seconds: Any) -> datetime | None:
-    """A time in whole seconds."""
-    count = whole(seconds)
-    try:
-        return None if count is None else datetime.fromtimestamp(count, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def video_readings(connector: Connector, rows: Sequence[Raw]) -> Iterator[Observation]:
+    """One reading per verb and video, each of the field that the verb is natively."""
+    for row in rows:
+        more: dict[str, Any] = {"object_id": row.subject, "published_at": since_epoch(dig(row.payload, "create_time"))}
+        absent = Status.NOT_FOUND if row.status is Status.NOT_FOUND else Status.FAILED
+        for verb, meaning in connector.verbs.items():
+            yield reading(connector, verb, row, dig(row.payload, meaning.native), absent=absent, **more)

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from string import ascii_letters, digits
 from typing import TypeAlias
@@ -123,10 +124,16 @@ def registrable_domain(url_or_key: str | None) -> str | None:
     return _site(name) if name else None
 
 
-def links_in(text: str) -> list[str]:
+def links_in(text: object) -> list[str]:
     """The http(s) addresses in a free text, each once, in order, without the punctuation around them."""
-    links = (_without_punctuation(link) for link in _LINK.findall(text))
+    links = (_without_punctuation(link) for link in _LINK.findall(text if isinstance(text, str) else ""))
     return [link for link in dict.fromkeys(links) if host(link)]
+
+
+def first_outside(links: Iterable[object], own: Collection[str | None]) -> str | None:
+    """The first address that leads to another site than a platform's own ones."""
+    texts = (link for link in links if isinstance(link, str))
+    return next((link for link in texts if registrable_domain(link) not in (None, *own)), None)
 
 
 def _without_punctuation(link: str) -> str:

@@ -69,9 +69,11 @@ class Lake:
         """Where a table made by SQL or by a model is kept."""
         return self.root / "lake" / "tables" / f"{name}.parquet"
 
-    def write(self, part: Part, table: pa.Table) -> Path:
-        """Replace a part by a table; the moment of writing goes into the file's metadata (retention counts from it)."""
-        now = datetime.now(UTC).isoformat().encode()
+    def write(self, part: Part, table: pa.Table, fetched_at: datetime | None = None) -> Path:
+        """Replace a part by a table; the moment of reading goes into the file's metadata (retention counts from it).
+        That is now, unless what was read before is only written anew.
+        """
+        now = (fetched_at or datetime.now(UTC)).isoformat().encode()
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), FETCHED_AT: now})
         path = self.path(part)
         with replaced(path) as temporary:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from connectors.base import Ask, Connector, ConnectorSettings, Meter, Post, Stream, parse_all
 from connectors.errors import PastRefused, SourceError
@@ -24,7 +23,7 @@ from connectors.records import (
 )
 from connectors.urls import url_key
 from pipelines import money
-from pipelines.lake import FETCHED_AT, Lake, Part
+from pipelines.lake import Lake, Part
 from pipelines.pages import keywords, pages
 
 KNOWN_POSTS_DAYS = 60
@@ -83,9 +82,14 @@ def _pull_stream(lake: Lake, connector: Connector, stream: Stream, settings: Any
     paid = _paid_for(lake, connector, stream, ask)
     ask = without(ask, {row.subject for row in paid})
     rows = fetch(connector, stream, ask) if stream.asks == "account" or subjects(ask) else []
-    if stream.asks == "account" and any(r.status is Status.FAILED and r.url is None for r in rows):
+    if _is_listing(stream) and any(r.status is Status.FAILED and r.url is None for r in rows):
         rows += _unread(lake, connector, stream, ask, rows)
     return keep(lake, connector, stream, day, [*paid, *rows], ask.meter)
+
+
+def _is_listing(stream: Stream) -> bool:
+    """Whether a stream lists the posts of accounts."""
+    return stream.asks == "account" and not stream.is_segmented
 
 
 def _paid_for(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:
@@ -180,7 +184,8 @@ def _with_subjects(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -
     if stream.asks == "keywords":
         return replace(ask, keywords=tuple(keywords(lake)))
     if stream.asks == "posts":
-        return replace(ask, posts=tuple(known_posts(lake, connector, ask.day)))
+        due = overdue_posts(lake, connector, ask.day, ask.settings.recheck_days)
+        return replace(ask, posts=(*known_posts(lake, connector, ask.day), *due))
     wanted, is_discovery = pages(lake, ask.day), _is_discovery(connector, stream)
     if not is_discovery and stream.budget is None:
         return replace(ask, urls=tuple(wanted))
@@ -211,45 +216,41 @@ def known_posts(lake: Lake, connector: Connector, day: date, stream: Stream | No
     this day by a stream that finds posts.
     """
     name = stream.name if stream else "*"
-    found = [
-        p for p in lake.parts("observations", connector.name, name) if day - p.day <= timedelta(days=KNOWN_POSTS_DAYS)
-    ]
-    earlier = [p for p in found if p.day < day]
-    today = [p for p in found if p.day == day and not stream and connector.stream(p.stream).asks != "posts"]
-    done = {
-        row[0]
-        for row in lake.query(
-            today, "observations", f"SELECT DISTINCT object_id FROM parts WHERE status <> '{Status.FAILED.value}'"
-        )
-    }
+    found = lake.parts("observations", connector.name, name)
+    earlier = [p for p in found if timedelta(0) < day - p.day <= timedelta(days=KNOWN_POSTS_DAYS)]
+    done = set() if stream else _found_today(lake, connector, day)
     return [Post(*row) for row in lake.query(earlier, "observations", LAST_SEEN) if row[0] not in done]
 
 
-LAST_SEEN = f"""
-    SELECT object_id, url, published_at FROM (
+def _found_today(lake: Lake, connector: Connector, day: date) -> set[str]:
+    """Posts that a stream which finds posts has read this day."""
+    finders = {s.name for s in connector.streams if s.asks != "posts" and not s.is_segmented}
+    today = [p for p in lake.parts("observations", connector.name) if p.day == day and p.stream in finders]
+    select = f"SELECT DISTINCT object_id FROM parts WHERE status <> '{Status.FAILED.value}'"
+    return {row[0] for row in lake.query(today, "observations", select)}
+
+
+def overdue_posts(lake: Lake, connector: Connector, day: date, recheck_days: int) -> list[Post]:
+    """Posts that left the daily refreshing because they could not be read for too long, and are due to be looked for
+    again: where what is deleted must be deleted here too, nothing may lie in the lake unasked.
+    """
+    horizon = day - timedelta(days=max(KNOWN_POSTS_DAYS + 1, recheck_days))
+    parts = [p for p in lake.parts("observations", connector.name) if p.day < day]
+    if not connector.forgets_deleted or not any(p.day <= horizon for p in parts):
+        return []
+    done = _found_today(lake, connector, day)
+    select = f"SELECT object_id, min(url), min(published_at) FROM ({LAST_SEEN_DAY}) GROUP BY 1"
+    due = f"{select} HAVING max(day) <= DATE '{horizon}' ORDER BY 1"
+    return [Post(*row) for row in lake.query(parts, "observations", due) if row[0] not in done]
+
+
+LAST_SEEN_DAY = f"""
+    SELECT object_id, url, published_at, day FROM (
         SELECT
-            object_id, url, published_at, status,
+            object_id, url, published_at, status, day,
             row_number() OVER (PARTITION BY object_id, url_key ORDER BY observed_at DESC, status, verb, url) AS nth
-        FROM parts WHERE object_id IS NOT NULL AND url IS NOT NULL AND status <> '{Status.FAILED.value}'
-    ) WHERE nth = 1 AND status <> '{Status.NOT_FOUND.value}' ORDER BY object_id, url
+        FROM parts
+        WHERE object_id IS NOT NULL AND url IS NOT NULL AND segment IS NULL AND status <> '{Status.FAILED.value}'
+    ) WHERE nth = 1 AND status <> '{Status.NOT_FOUND.value}'
 """
-
-
-def purge(lake: Lake, connectors: Iterable[Connector], now: datetime) -> list[Part]:
-    """Delete what a platform's terms do not let us keep any longer; returns the parts that were deleted."""
-    gone = []
-    for connector in connectors:
-        if connector.retention_days is None:
-            continue
-        limit = now - timedelta(days=connector.retention_days)
-        for layer in ("raw", PARSED_LAYER[connector.signal]):
-            for part in list(lake.parts(layer, connector.name)):
-                if _fetched_at(lake, part) < limit:
-                    lake.remove(part)
-                    gone.append(part)
-    return gone
-
-
-def _fetched_at(lake: Lake, part: Part) -> datetime:
-    metadata = pq.read_metadata(lake.path(part)).metadata or {}
-    return datetime.fromisoformat(metadata[FETCHED_AT].decode())
+LAST_SEEN = f"SELECT object_id, url, published_at FROM ({LAST_SEEN_DAY}) ORDER BY object_id, url"

@@ -26,11 +26,10 @@ Microsoft offers no list of results since.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -50,6 +49,7 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
+from connectors.fields import comma_separated, dig, loads, mapping, moment_of_day, number, plain
 from connectors.http import Answer, Http, by_status
 from connectors.records import Ranking, RankKind, Raw, Status
 
@@ -98,25 +98,18 @@ class Settings(ConnectorSettings):
 
     def missing(self) -> tuple[str, ...]:
         """As usual, but a token needs no key."""
-        return () if _plain(self.token) else super().missing()
-
-
-def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""
+        return () if plain(self.token) else super().missing()
 
 
 def bing_error(answer: Answer) -> SourceError | None:
     """What an answer says went wrong: by the name in its message, by its number, by its HTTP status."""
     if answer.status < 300 and '"ErrorCode"' not in answer.text[:200]:
         return None
-    try:
-        body = json.loads(answer.text)
-    except ValueError:
-        body = None
-    code = whole(body.get("ErrorCode")) if isinstance(body, dict) else None
-    if not code or not isinstance(body, dict):
+    body = loads(answer.text)
+    code = whole(dig(body, "ErrorCode"))
+    if not code:
         return by_status(answer)
-    message = str(body.get("Message"))[:160]
+    message = str(dig(body, "Message"))[:160]
     named = (kind for name, (_, kind) in KINDS.items() if re.search(rf"\b{name}\b", message))
     numbered = (kind for number, kind in KINDS.values() if number == code)
     kind = next(named, None) or next(numbered, BadRequest)
@@ -125,12 +118,12 @@ def bing_error(answer: Answer) -> SourceError | None:
 
 def fetch(ask: Ask) -> Iterator[Raw]:
     """One row per week, question and page, for every site."""
-    token = _plain(ask.settings.token)
+    token = plain(ask.settings.token)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    params = {} if token else {"apikey": _plain(ask.settings.api_key)}
+    params = {} if token else {"apikey": plain(ask.settings.api_key)}
     with Http(NAME, ask, classify=bing_error, headers=headers, params=params) as http:
         try:
-            sites = _named(ask.settings.sites) or _verified(http)
+            sites = comma_separated(ask.settings.sites) or _verified(http)
         except SourceError as error:
             yield replace(failed(ask, "sites", error), url=None)
             return
@@ -147,13 +140,17 @@ def fetch(ask: Ask) -> Iterator[Raw]:
 def parse(rows: Sequence[Raw]) -> Iterator[Ranking]:
     """One ranking per row, at the start (Pacific) of the first day of its week."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        query, at, position = payload.get("query"), _start_of(payload.get("week")), _number(payload.get("position"))
+        payload = mapping(row.payload)
+        query, at, position = (
+            payload.get("query"),
+            moment_of_day(payload.get("week"), PACIFIC),
+            number(payload.get("position")),
+        )
         if not isinstance(query, str) or row.url is None or at is None or position is None or position < 1:
             continue  # fetch makes a failure of such a row
         yield Ranking(
             query, row.url, at, position, engine="bing", rank_kind=RankKind.AVERAGE, source=NAME,
-            impressions=_number(payload.get("impressions")), clicks=_number(payload.get("clicks")),
+            impressions=number(payload.get("impressions")), clicks=number(payload.get("clicks")),
         )  # fmt: skip
 
 
@@ -178,10 +175,6 @@ def entries(answer: Any) -> list[Entry]:
     return found
 
 
-def _named(text: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
 def _verified(http: Http) -> list[str]:
     """The sites that the account may read."""
     found = entries(http.get("/GetUserSites").json())
@@ -202,7 +195,7 @@ def _questions(ask: Ask, http: Http, site: str) -> list[Raw]:
     for entry, week in zip(found, weeks, strict=True):
         if _is_wanted(ask, week):
             query = _text_of(entry, "Query")
-            shown[query] = shown.get(query, 0) + (_number(entry.get("Impressions")) or 0)
+            shown[query] = shown.get(query, 0) + (number(entry.get("Impressions")) or 0)
     queries = sorted(shown, key=lambda query: (-shown[query], query))[: ask.settings.queries_per_site]
     return [Raw(site, ask.observed_at, payload={"queries": queries})]
 
@@ -226,7 +219,7 @@ def _pages(ask: Ask, http: Http, site: str, query: str) -> list[Raw]:
     rows: dict[tuple[date, str], Raw] = {}
     for entry in entries(http.get("/GetQueryPageStats", {"siteUrl": site, "query": query}).json()):
         week, page = _day_of(entry), _text_of(entry, "Page", "Query")
-        if _number(entry.get("AvgImpressionPosition")) is None:
+        if number(entry.get("AvgImpressionPosition")) is None:
             raise BadAnswer(NAME, "a row without `AvgImpressionPosition`")
         if _is_wanted(ask, week):
             payload = {"site": site, "query": query} | project(entry, _first_day(ask, week))
@@ -264,17 +257,6 @@ def _text_of(entry: Mapping[str, Any], *names: str) -> str:
 
 def _explained(row: Raw, site: str, query: str) -> Raw:
     return replace(row, subject=site, url=None, payload={"site": site, "query": query})
-
-
-def _start_of(day: Any) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(day), time(), PACIFIC).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 CONNECTOR = Connector(

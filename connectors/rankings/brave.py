@@ -27,7 +27,6 @@ live envelope of errors is UNVERIFIED.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
 from typing import Any, ClassVar
@@ -36,10 +35,12 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, PaidSettings, Stream, ask_in_batches
-from connectors.errors import AuthError, BadAnswer, BadRequest, QuotaExhausted, RateLimited, SourceError
+from connectors.errors import AuthError, BadAnswer, BadRequest, SourceError
+from connectors.fields import dig, loads, plain, text
 from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, Pace, by_status
+from connectors.limits import limited
 from connectors.records import Ranking, RankKind, Raw
-from connectors.serp import Page, entries_of, field, list_rows, loads, rankings, refunded, text
+from connectors.serp import Page, entries_of, list_rows, rankings, refunded
 
 NAME = "brave"
 PAGE_SIZE = 20
@@ -63,7 +64,7 @@ class Settings(PaidSettings):
 
 def fetch(ask: Ask) -> Iterator[Raw]:
     """The result list of each keyword."""
-    key = ask.settings.api_key.get_secret_value() if ask.settings.api_key else ""
+    key = plain(ask.settings.api_key)
     headers = {"X-Subscription-Token": key, "Accept": "application/json"}
     with Http(NAME, ask, classify=brave_error, after=_keep_pace, headers=headers) as http:
         yield from ask_in_batches(ask, list(dict.fromkeys(ask.keywords)), 1, partial(_list, ask, http))
@@ -89,14 +90,14 @@ def _list(ask: Ask, http: Http, keywords: Sequence[str]) -> list[Raw]:
 
 def page_of(answer: Any) -> Page:
     """The web results of an answer; none where the answer has no such part and does not speak of it either."""
-    query, web = field(answer, "query"), field(answer, "web")
+    query, web = dig(answer, "query"), dig(answer, "web")
     if not isinstance(query, dict):
         raise BadAnswer(NAME, "the answer has no `query`")
-    main = field(answer, "mixed", "main")
-    kinds = [field(part, "type") for part in main] if isinstance(main, list) else []
+    main = dig(answer, "mixed", "main")
+    kinds = [dig(part, "type") for part in main] if isinstance(main, list) else []
     if web is None and "web" not in kinds:
         return Page([], is_last=True)
-    entries = entries_of(NAME, field(web, "results"), "web.results", "url")
+    entries = entries_of(NAME, dig(web, "results"), "web.results", "url")
     return Page(entries, is_last=query.get("more_results_available") is False)
 
 
@@ -113,17 +114,13 @@ def brave_error(answer: Answer) -> SourceError | None:
 
 def _code_and_detail(body: Any) -> tuple[str, str]:
     """From `error`, or the first of `errors`."""
-    several = field(body, "errors")
-    first = several[0] if isinstance(several, list) and several else field(body, "error")
-    return text(field(first, "code")) or "", text(field(first, "detail")) or ""
+    several = dig(body, "errors")
+    first = several[0] if isinstance(several, list) and several else dig(body, "error")
+    return text(dig(first, "code")) or "", text(dig(first, "detail")) or ""
 
 
 def _too_fast(answer: Answer, told: str) -> SourceError:
-    seconds = used_up_for(answer)
-    if seconds is None or seconds <= LONGEST_WAIT_SECONDS:
-        return RateLimited(answer.source, told, seconds)
-    resets_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return QuotaExhausted(answer.source, f"no more until {resets_at:%Y-%m-%d %H:%M} UTC; {told}", resets_at)
+    return limited(answer.source, told, used_up_for(answer))
 
 
 def used_up_for(answer: Answer) -> float | None:

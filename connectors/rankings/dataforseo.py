@@ -64,9 +64,10 @@ from connectors.errors import (
     Unavailable,
     WalletEmpty,
 )
+from connectors.fields import dig, loads, number, objects, plain, text
 from connectors.http import Answer, Http, by_status, retrying
 from connectors.records import Ranking, RankKind, Raw, Status
-from connectors.serp import field, loads, rankings, refunded, settle, text
+from connectors.serp import rankings, refunded, settle
 
 NAME = "dataforseo"
 ROOT = "/v3/serp/google/organic"
@@ -143,7 +144,7 @@ def fetch(ask: Ask) -> Iterator[Raw]:
 def _service(ask: Ask) -> Http:
     """The service behind the sign-in. It tries nothing twice: who may, decides for himself by `retrying`."""
     settings = ask.settings
-    login, password = (s.get_secret_value() if s else "" for s in (settings.login, settings.password))
+    login, password = (plain(s) for s in (settings.login, settings.password))
     headers = {"Authorization": f"Basic {b64encode(f'{login}:{password}'.encode()).decode()}"}
     once = replace(ask, settings=settings.model_copy(update={"retries": 0}))
     return Http(NAME, once, classify=dataforseo_error, headers=headers)
@@ -213,7 +214,7 @@ def _accepted(ask: Ask, http: Http, keywords: Sequence[str]) -> dict[str, Any]:
         except (Unavailable, BadAnswer) as error:
             return [{"data": {"tag": tag_of(ask, k)}, "doubt": error.message} for k in keywords]
 
-    return {str(field(task, "data", "tag")): task for task in retrying(ask.settings)(once)}
+    return {str(dig(task, "data", "tag")): task for task in retrying(ask.settings)(once)}
 
 
 def _posted(ask: Ask, keyword: str, answer: Mapping[str, Item]) -> Raw:
@@ -327,20 +328,15 @@ def problem_of(part: Item) -> SourceError | None:
 
 def tasks_of(answer: Any) -> list[Item]:
     """The tasks of an answer."""
-    tasks = field(answer, "tasks")
+    tasks = dig(answer, "tasks")
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise BadAnswer(NAME, "the answer has no list `tasks`")
     return tasks
 
 
-def objects(value: Any) -> list[Item]:
-    """The objects of a list; none where it is no list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
 def _cost(task: Item) -> float | None:
-    cost = task.get("cost")
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and cost >= 0 else None
+    cost = number(task.get("cost"))
+    return cost if cost is not None and cost >= 0 else None
 
 
 def _reconcile(ask: Ask, task: Item) -> None:
@@ -403,7 +399,7 @@ def parse(rows: Sequence[Raw]) -> Iterator[Ranking]:
     """The organic results of each list, and the places among all elements where they were asked for."""
     yield from rankings(NAME, rows, RankKind.ORGANIC)
     for row in rows:
-        absolute = field(row.payload, "absolute")
+        absolute = dig(row.payload, "absolute")
         if isinstance(absolute, dict):
             payload = {**row.payload, "results": None, "depth": None, **absolute}
             yield from rankings(NAME, [replace(row, payload=payload)], RankKind.ABSOLUTE)

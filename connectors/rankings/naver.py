@@ -23,7 +23,7 @@ move to Naver Cloud's API Hub in 2026 (`base_url`, `id_header` and `secret_heade
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -43,9 +43,11 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
+from connectors.fields import dig, loads, plain, text
 from connectors.http import Answer, Http, by_status, retry_after
+from connectors.limits import next_midnight
 from connectors.records import Ranking, RankKind, Raw
-from connectors.serp import Page, entries_of, field, list_rows, loads, rankings, text
+from connectors.serp import Page, entries_of, list_rows, rankings
 
 NAME = "naver"
 PAGE_SIZE, LAST_START = 100, 1000
@@ -82,7 +84,7 @@ def fetch(ask: Ask) -> Iterator[Raw]:
     """The result list of each keyword."""
     settings = ask.settings
     keys = {settings.id_header: settings.client_id, settings.secret_header: settings.client_secret}
-    headers = {name: secret.get_secret_value() if secret else "" for name, secret in keys.items()}
+    headers = {name: plain(secret) for name, secret in keys.items()}
     with Http(NAME, ask, classify=partial(naver_error, at=ask.observed_at), headers=headers) as http:
         yield from ask_in_batches(ask, list(dict.fromkeys(ask.keywords)), 1, partial(_list, ask, http))
 
@@ -103,10 +105,10 @@ def _list(ask: Ask, http: Http, keywords: Sequence[str]) -> list[Raw]:
 
 def page_of(answer: Any, start: int, size: int) -> Page:
     """The results of a page; the original address of a piece of news goes before Naver's."""
-    items, total = field(answer, "items"), whole(field(answer, "total"))
+    items, total = dig(answer, "items"), whole(dig(answer, "total"))
     links = entries_of(NAME, items, "items", "link")
     originals = [text(item.get("originallink")) for item in items]
-    if total is None or whole(field(answer, "start")) not in (None, start):
+    if total is None or whole(dig(answer, "start")) not in (None, start):
         raise BadAnswer(NAME, "the answer has no `total`, or begins elsewhere than asked")
     urls = [original or entry["url"] for original, entry in zip(originals, links, strict=True)]
     entries = [{"url": url.replace("&amp;", "&") if url else None} for url in urls]
@@ -116,12 +118,12 @@ def page_of(answer: Any, start: int, size: int) -> Page:
 def naver_error(answer: Answer, at: datetime) -> SourceError | None:
     """What an answer says went wrong: by Naver's code, then by HTTP status. `at` is the moment of asking."""
     body = loads(answer.text)
-    code = text(field(body, "errorCode"))
+    code = text(dig(body, "errorCode"))
     if answer.status < 300 and code is None:
         return None
-    words = f"HTTP {answer.status} {code or ''}: {str(field(body, 'errorMessage') or answer.text)[:160]}"
+    words = f"HTTP {answer.status} {code or ''}: {str(dig(body, 'errorMessage') or answer.text)[:160]}"
     if code == DAY_SPENT:
-        resets_at = next_korean_midnight(at)
+        resets_at = next_midnight(at, KOREA)
         return QuotaExhausted(answer.source, f"no more until {resets_at:%Y-%m-%d %H:%M} UTC; {words}", resets_at)
     if answer.status == 403:
         return _not_switched_on(answer, words)
@@ -136,12 +138,6 @@ def _not_switched_on(answer: Answer, words: str) -> SourceError:
     error = NotPermitted(answer.source, f"switch on search for the application at developers.naver.com; {words}")
     error.is_fatal = True
     return error
-
-
-def next_korean_midnight(moment: datetime) -> datetime:
-    """When the daily allowance is refilled, in UTC."""
-    tomorrow = moment.astimezone(KOREA).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), KOREA).astimezone(UTC)
 
 
 def parse(rows: Sequence[Raw]) -> Iterator[Ranking]:

@@ -37,9 +37,10 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, ConnectorSettings, Stream, ask_in_batches, whole
 from connectors.errors import BadAnswer, ConfigurationError, RateLimited, SourceError, Unavailable
+from connectors.fields import dig, listed, loads
 from connectors.http import Answer, Http, by_status, retry_after
 from connectors.records import Ranking, RankKind, Raw
-from connectors.serp import Entry, Page, entries_of, field, list_rows, loads, rankings
+from connectors.serp import Entry, Page, entries_of, list_rows, rankings
 
 NAME = "searxng"
 PAGE_SIZE = 10
@@ -102,7 +103,7 @@ def _list(ask: Ask, http: Http, keywords: Sequence[str]) -> list[Raw]:
 
 def page_of(answer: Any, engine: str | None, *, is_first: bool) -> Page:
     """The results of an answer; a first page without any says nothing about the list, a later one is its end."""
-    results = field(answer, "results")
+    results = dig(answer, "results")
     entries = entries_of(NAME, results, "results", "url")
     if not entries and is_first:
         raise BadAnswer(NAME, "no results and no engine blocked: unknown, for an engine may have failed without a word")
@@ -125,9 +126,8 @@ def _put_place(entry: Entry, result: Any, engine: str) -> None:
 
 def blocked(answer: Any) -> list[tuple[str, str]]:
     """The engines that gave nothing, and why."""
-    pairs = field(answer, "unresponsive_engines")
-    listed = pairs if isinstance(pairs, list) else []
-    return [(str(pair[0]), str(pair[1])) for pair in listed if isinstance(pair, list) and len(pair) > 1]
+    pairs = listed(dig(answer, "unresponsive_engines"))
+    return [(str(pair[0]), str(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) > 1]
 
 
 def searxng_error(answer: Answer) -> SourceError | None:
@@ -144,7 +144,7 @@ def _nothing_but_blocked(answer: Answer) -> SourceError | None:
     """An answer without results whose engines were blocked."""
     body = loads(answer.text)
     reasons = blocked(body)
-    if not reasons or field(body, "results"):
+    if not reasons or dig(body, "results"):
         return None
     words = ", ".join(f"{name}: {reason}" for name, reason in reasons)
     pauses = [seconds for word, seconds in SUSPENDED.items() if word in words.lower()]

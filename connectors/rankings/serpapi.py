@@ -38,9 +38,10 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, PaidSettings, Stream, ask_in_batches
 from connectors.errors import AuthError, BadAnswer, BadRequest, RateLimited, SourceError, Unavailable, WalletEmpty
+from connectors.fields import dig, loads, plain, text
 from connectors.http import Answer, Http, by_status, retry_after
 from connectors.records import Ranking, RankKind, Raw
-from connectors.serp import Page, entries_of, field, list_rows, loads, rankings, refunded, text
+from connectors.serp import Page, entries_of, list_rows, rankings, refunded
 
 NAME = "serpapi"
 PAGE_SIZE = 10
@@ -68,7 +69,7 @@ class Settings(PaidSettings):
 
 def fetch(ask: Ask) -> Iterator[Raw]:
     """The result list of each keyword."""
-    key = ask.settings.api_key.get_secret_value() if ask.settings.api_key else ""
+    key = plain(ask.settings.api_key)
     with Http(NAME, ask, classify=serpapi_error, params={"api_key": key, **_asked(ask.settings)}) as http:
         yield from ask_in_batches(ask, list(dict.fromkeys(ask.keywords)), 1, partial(_list, ask, http))
 
@@ -94,24 +95,24 @@ def _list(ask: Ask, http: Http, keywords: Sequence[str]) -> list[Raw]:
 
 def page_of(answer: Any) -> Page:
     """The organic results of an answer; no results where the answer says that there are none."""
-    results = field(answer, "organic_results")
+    results = dig(answer, "organic_results")
     if results is None and _says_nothing_found(answer):
         return Page([], is_last=True)
     entries = entries_of(NAME, results, "organic_results", "link")
     for entry, result in zip(entries, results, strict=True):
         entry["given"] = result.get("position")
-    return Page(entries, is_last=not text(field(answer, "serpapi_pagination", "next")))
+    return Page(entries, is_last=not text(dig(answer, "serpapi_pagination", "next")))
 
 
 def _says_nothing_found(answer: Any) -> bool:
-    is_success = field(answer, "search_metadata", "status") == "Success"
-    return is_success and text(field(answer, "error")) is not None
+    is_success = dig(answer, "search_metadata", "status") == "Success"
+    return is_success and text(dig(answer, "error")) is not None
 
 
 def serpapi_error(answer: Answer) -> SourceError | None:
     """What an answer says went wrong: by its sentence where one status means two things, else by HTTP status."""
     body = loads(answer.text)
-    words = text(field(body, "error")) or ""
+    words = text(dig(body, "error")) or ""
     told = f"HTTP {answer.status}: {words[:160]}"
     if OUT_OF_SEARCHES in words.lower():
         return WalletEmpty(answer.source, f"no searches are left on the account; {told}")
@@ -124,7 +125,7 @@ def serpapi_error(answer: Answer) -> SourceError | None:
 
 def _inside(source: str, body: Any, words: str, told: str) -> SourceError | None:
     """What is wrong inside a 200."""
-    status = field(body, "search_metadata", "status")
+    status = dig(body, "search_metadata", "status")
     if status == "Error":
         return Unavailable(source, f"the search failed; {told}")
     if status in ("Processing", "Queued"):

@@ -31,9 +31,10 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, PaidSettings, Stream, ask_in_batches, whole
 from connectors.errors import AuthError, RateLimited, SourceError, WalletEmpty
+from connectors.fields import dig, loads, plain, text
 from connectors.http import Answer, Http, by_status, retry_after
 from connectors.records import Ranking, RankKind, Raw
-from connectors.serp import Page, entries_of, field, list_rows, loads, rankings, refunded, settle, text
+from connectors.serp import Page, entries_of, list_rows, rankings, refunded, settle
 
 NAME = "serper"
 PAGE_SIZE = 10
@@ -58,7 +59,7 @@ class Settings(PaidSettings):
 
 def fetch(ask: Ask) -> Iterator[Raw]:
     """The result list of each keyword."""
-    key = ask.settings.api_key.get_secret_value() if ask.settings.api_key else ""
+    key = plain(ask.settings.api_key)
     with Http(NAME, ask, classify=serper_error, headers={"X-API-KEY": key}) as http:
         yield from ask_in_batches(ask, list(dict.fromkeys(ask.keywords)), 1, partial(_list, ask, http))
 
@@ -82,14 +83,14 @@ def _list(ask: Ask, http: Http, keywords: Sequence[str]) -> list[Raw]:
 
 def _reconcile(ask: Ask, answer: Any) -> None:
     """Book the credits that the answer says it took, where they are not the one reckoned with."""
-    taken, price_usd = whole(field(answer, "credits")), ask.settings.usd_per_credit
+    taken, price_usd = whole(dig(answer, "credits")), ask.settings.usd_per_credit
     if taken is not None and taken >= 0:
         settle(ask, price_usd, taken * price_usd)
 
 
 def page_of(answer: Any) -> Page:
     """The organic results of an answer."""
-    results = field(answer, "organic")
+    results = dig(answer, "organic")
     entries = entries_of(NAME, results, "organic", "link")
     for entry, result in zip(entries, results, strict=True):
         entry["given"] = result.get("position")
@@ -98,7 +99,7 @@ def page_of(answer: Any) -> Page:
 
 def serper_error(answer: Answer) -> SourceError | None:
     """What an answer says went wrong: by its sentence where the status alone does not tell, else by HTTP status."""
-    words = text(field(loads(answer.text), "message")) or ""
+    words = text(dig(loads(answer.text), "message")) or ""
     told = f"HTTP {answer.status}: {words[:160]}"
     if answer.status >= 300 and NO_CREDITS in words.lower():
         return WalletEmpty(answer.source, f"the credits are used up; {told}")

@@ -52,9 +52,10 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
+from connectors.fields import dig, loads, plain, text
 from connectors.http import Answer, Http, by_status
 from connectors.records import Ranking, RankKind, Raw, Status
-from connectors.serp import Page, field, list_rows, loads, rankings, refunded, text
+from connectors.serp import Page, list_rows, rankings, refunded
 
 NAME = "yandex"
 API, OPERATIONS = "https://searchapi.api.cloud.yandex.net", "https://operation.api.cloud.yandex.net"
@@ -111,7 +112,7 @@ class Settings(PaidSettings):
 
     def missing(self) -> tuple[str, ...]:
         """A key, or a token and its folder."""
-        if _plain(self.token):
+        if plain(self.token):
             return () if self.folder_id else ("TALLYRANK_YANDEX_FOLDER_ID",)
         return super().missing()
 
@@ -121,15 +122,11 @@ class Settings(PaidSettings):
         return (self.usd_per_1000_deferred if self.mode == "deferred" else self.usd_per_1000_sync) / 1000
 
 
-def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""
-
-
 def fetch(ask: Ask) -> Iterator[Raw]:
     """The result list of each keyword."""
     keywords, settings = list(dict.fromkeys(ask.keywords)), ask.settings
-    token = _plain(settings.token)
-    headers = {"Authorization": f"Bearer {token}" if token else f"Api-Key {_plain(settings.api_key)}"}
+    token = plain(settings.token)
+    headers = {"Authorization": f"Bearer {token}" if token else f"Api-Key {plain(settings.api_key)}"}
     with Http(NAME, ask, classify=yandex_error, headers=headers) as http:
         if settings.mode == "sync":
             yield from ask_in_batches(ask, keywords, 1, partial(_list, ask, http))
@@ -173,7 +170,7 @@ def _hand_in(ask: Ask, http: Http, keywords: Sequence[str]) -> list[Raw]:
     """The operations of all pages of one keyword."""
     pages = range(ceil(ask.settings.depth / _size(ask)))
     answers = [_paid(ask, http, "/v2/web/searchAsync", keywords[0], number) for number in pages]
-    ids = [text(field(answer, "id")) for answer in answers]
+    ids = [text(dig(answer, "id")) for answer in answers]
     if None in ids:
         raise BadAnswer(NAME, "a deferred question was answered without an `id`")
     return [Raw(keywords[0], ask.observed_at, payload={"operations": ids})]
@@ -184,12 +181,12 @@ def _collect(
 ) -> list[Raw]:
     """The list of one keyword, or nothing as long as a page of it is not ready."""
     answers = [operations.get(f"/operations/{i}").json() for i in pending[keywords[0]]]
-    if not all(field(answer, "done") is True for answer in answers):
+    if not all(dig(answer, "done") is True for answer in answers):
         late = Unavailable(NAME, "the deferred answer was not ready in time; raise TALLYRANK_YANDEX_POLLS")
         return [failed(ask, keywords[0], late)] if is_last else []
 
     def read(number: int) -> Page:
-        return page_of(field(answers[number], "response"), number, _size(ask))
+        return page_of(dig(answers[number], "response"), number, _size(ask))
 
     return list_rows(ask, keywords[0], _facts(ask), read, size=_size(ask), wished=ask.settings.depth)
 
@@ -232,7 +229,7 @@ def question(ask: Ask, keyword: str, number: int) -> dict[str, Any]:
 
 def page_of(answer: Any, number: int, size: int) -> Page:
     """The results in a good answer; a result without an address keeps its place."""
-    response = _document(field(answer, "rawData")).find("response")
+    response = _document(dig(answer, "rawData")).find("response")
     if response is None:
         raise BadAnswer(NAME, "the document has no `response`")
     if _code(response) == NOTHING_FOUND:
@@ -256,9 +253,9 @@ def yandex_error(answer: Answer) -> SourceError | None:
     body = loads(answer.text)
     if answer.status >= 300:
         return _by_grpc(answer, body) or by_status(answer)
-    if field(body, "done") is True and field(body, "error") is not None:
-        return _by_grpc(answer, field(body, "error")) or BadAnswer(answer.source, "the operation failed without a code")
-    raw = field(body, "rawData") or field(body, "response", "rawData")
+    if dig(body, "done") is True and dig(body, "error") is not None:
+        return _by_grpc(answer, dig(body, "error")) or BadAnswer(answer.source, "the operation failed without a code")
+    raw = dig(body, "rawData") or dig(body, "response", "rawData")
     try:
         response = _document(raw).find("response") if raw else None
     except BadAnswer as error:
@@ -271,8 +268,8 @@ def yandex_error(answer: Answer) -> SourceError | None:
 
 
 def _by_grpc(answer: Answer, body: Any) -> SourceError | None:
-    kind = GRPC_KINDS.get(whole(field(body, "code")) or 0)
-    words = f"HTTP {answer.status}, code {field(body, 'code')}: {str(field(body, 'message'))[:160]}"
+    kind = GRPC_KINDS.get(whole(dig(body, "code")) or 0)
+    words = f"HTTP {answer.status}, code {dig(body, 'code')}: {str(dig(body, 'message'))[:160]}"
     return _fatal(kind(answer.source, words)) if kind else None
 
 

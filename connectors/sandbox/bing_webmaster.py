@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, stage_of
 from connectors.sandbox.world import DAYS, DEPTH, FIRST_DAY, SITES, World
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -118,7 +118,7 @@ def _row(week: date, key: str, group: list[Cell]) -> dict[str, Any]:
 
 
 def _admit(request: Request) -> str:
-    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    bearer = bearer_of(request)
     key = request.query_params.get("apikey", "") or bearer
     if not key or key.startswith("expired"):
         raise Refused(3)

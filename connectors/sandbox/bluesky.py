@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, moment_of, stage_of
 from connectors.sandbox.world import World, WorldPost
 
 REQUESTS, WINDOW_SECONDS = 3000, 300
@@ -72,17 +72,13 @@ def _error(status: int, error: str, message: str) -> JSONResponse:
     return JSONResponse({"error": error, "message": message}, status)
 
 
-def _token(request: Request) -> str:
-    return request.headers.get("authorization", "").removeprefix("Bearer ")
-
-
 def _limited(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
     """The answer behind the window of requests and the check of the token."""
 
     async def respond(request: Request) -> Response:
-        remaining, reset = stage_of(request).window(f"bluesky {_token(request)}", REQUESTS, WINDOW_SECONDS)
+        remaining, reset = stage_of(request).window(f"bluesky {bearer_of(request)}", REQUESTS, WINDOW_SECONDS)
         response = answer(request)
-        if _token(request) == "expired":
+        if bearer_of(request) == "expired":
             response = _error(400, "ExpiredToken", "Token has expired")
         if remaining < 0:
             response = _error(429, "RateLimitExceeded", "Rate Limit Exceeded")
@@ -109,7 +105,7 @@ def search(request: Request) -> Response:
     size = asked.get("limit", "25")
     if not size.isdecimal() or not 1 <= int(size) <= MOST_FOUND:
         return _error(400, "InvalidRequest", "Error: limit can not be greater than 100")
-    if not _token(request) and "cursor" in asked:
+    if not bearer_of(request) and "cursor" in asked:
         return HTMLResponse(SHUT, 403)
     found = _matching(stage_of(request).world, asked.get("url", ""), moment, asked.get("until"))
     start, most = int(asked.get("cursor", "0")), min(int(size), PAGE)

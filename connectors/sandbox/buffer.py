@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, moment_of, stage_of
 from connectors.sandbox.world import World, WorldPost
 
 ORGANIZATIONS = ("66f0a1", "66f0a2")
@@ -118,7 +118,7 @@ def limited(request: Request, token: str) -> tuple[dict[str, str], int | None]:
 
 async def graphql(request: Request) -> Response:
     """The one address."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    token = bearer_of(request)
     if not token or token.startswith("expired"):
         return refuse("UNAUTHENTICATED", "An authentication JWT or Access Token is required", 401)
     headers, used_up = limited(request, token)

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, moment_of, stage_of
 from connectors.sandbox.world import WorldPost
 
 METRICS = {
@@ -119,7 +119,7 @@ def _oauth_error(status: int, error: str, words: str) -> Response:
 
 def stop(request: Request) -> Response | None:
     """The refusal that a token meets, if any."""
-    told = request.headers.get("authorization", "").removeprefix("Bearer ")
+    told = bearer_of(request)
     client = told.split(".")[1] if told.startswith("twin.") else ""
     stage, uses = stage_of(request), TOKEN_USES.get(client)
     if not told or told.startswith("expired") or (uses is not None and stage.allowance(f"hootsuite {told}", uses) < 0):

@@ -1,13 +1,17 @@
 """Twin of the Graph API as Instagram serves it: one account's media, media by id, and insights of a medium.
 
 The media are the world's pins under other ids. The caption of most holds the page's address. Owners of shy media hide
-likes and views; one medium in ten is a story, whose insights have few metrics.
+likes and views; one medium in ten is a story, whose insights have few metrics. The account's own insights tell of
+people who engaged, of at least 100 of them, and of views by followers and others; a token that begins with `quiet`
+belongs to an account with fewer. Lists are taken with commas or as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +26,15 @@ from connectors.sandbox.world import World, WorldPost
 USER_ID = "17841400000000001"
 STORY_METRICS = frozenset({"views", "shares", "reach", "replies"})
 POST_METRICS = frozenset({"views", "reach", "likes", "comments", "shares", "saved", "total_interactions"})
+ENGAGED = "engaged_audience_demographics"
+TIMEFRAMES = frozenset({"last_14_days", "last_30_days", "last_90_days", "prev_month", "this_month", "this_week"})
+FEWEST_PEOPLE = 100
+# Percent of the people who engaged (some have told neither) and of the views.
+PEOPLE: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {
+    ("country",): {("US",): 50, ("DE",): 30, ("FR",): 9, ("JP",): 1},
+    ("age", "gender"): {("18-24", "F"): 20, ("18-24", "M"): 25, ("25-34", "F"): 30, ("25-34", "U"): 1},
+}
+VIEWERS: dict[tuple[str, ...], int] = {("FOLLOWER",): 40, ("NON_FOLLOWER",): 60}
 LATE = "reach"  # a metric that is still missing
 
 
@@ -114,11 +127,57 @@ def _media_answer(request: Request, _token: str, params: dict[str, str]) -> Body
     return paged(request, params, past, lambda post: media_node(request, post, params.get("fields", "")))
 
 
-def _insights_answer(request: Request, _token: str, params: dict[str, str]) -> Body:
+def listed(params: dict[str, str], name: str) -> list[str]:
+    """A parameter that holds a list, with commas or as JSON."""
+    text = params.get(name, "")
+    return [str(part) for part in json.loads(text)] if text.startswith("[") else text.split(",")
+
+
+def people_of(world: World, moment: datetime) -> int:
+    """How many accounts have engaged with the account."""
+    return 20 * sum(post.votes_at(moment) for post in world.posts("pinterest") if post.exists_at(moment))
+
+
+def account_insights(people: int, params: dict[str, str]) -> Body:
+    """Insights of the account, broken down; an empty list where too few people engaged."""
+    (metric, *others), keys = listed(params, "metric"), tuple(listed(params, "breakdown"))
+    period = listed(params, "period")
+    if others:
+        raise Refusal(100, "(#100) These metrics do not go together.")
+    if params.get("metric_type") != "total_value":
+        raise Refusal(100, f"(#100) The metric {metric} must be specified with metric_type=total_value.")
+    if metric == ENGAGED and keys in PEOPLE:
+        if params.get("timeframe") not in TIMEFRAMES or period != ["lifetime"]:
+            raise Refusal(100, "(#100) Invalid parameter: timeframe or period.")
+        if people < FEWEST_PEOPLE:
+            return {"data": []}
+        frame = params["timeframe"].upper()
+        results = [_part((frame, *who), people * share // 100) for who, share in PEOPLE[keys].items()]
+        return {"data": [_broken_down(metric, "lifetime", ["timeframe", *keys], results)]}
+    if metric == "views" and keys == ("follow_type",) and period == ["day"]:
+        results = [_part(who, 7 * people * share // 100) for who, share in VIEWERS.items()]
+        return {"data": [_broken_down(metric, "day", [*keys], results)]}
+    raise Refusal(100, f"(#100) The breakdown is not supported for the metric {metric}.")
+
+
+def _part(values: tuple[str, ...], value: int) -> Body:
+    return {"dimension_values": [*values], "value": value}
+
+
+def _broken_down(name: str, period: str, keys: list[str], results: list[Body]) -> Body:
+    known = {"title": "Somebody Invented", "description": "Words.", "id": f"{USER_ID}/insights/{name}/{period}"}
+    total = {"breakdowns": [{"dimension_keys": keys, "results": results}]}
+    return {"name": name, "period": period, "total_value": total, **known}
+
+
+def _insights_answer(request: Request, token: str, params: dict[str, str]) -> Body:
+    if request.path_params["medium"] == USER_ID:
+        people = 0 if token.startswith("quiet") else people_of(stage_of(request).world, moment_of(request))
+        return account_insights(people, params)
     post = _media(stage_of(request).world).get(request.path_params["medium"])
     if post is None or not post.exists_at(moment_of(request)):
         raise Refusal(100, "Unsupported get request. Object does not exist, or permissions are missing.", 33)
-    return insights(post, post.votes_at(moment_of(request)), params.get("metric", "").split(","))
+    return insights(post, post.votes_at(moment_of(request)), listed(params, "metric"))
 
 
 async def _root(request: Request) -> Response:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, moment_of, stage_of
 from connectors.sandbox.world import World, WorldPost
 
 ORGANIZATION, PERSON = "urn:li:organization:1066", "urn:li:person:tW1n"
@@ -125,7 +125,7 @@ async def _query(request: Request) -> Query:
 
 
 def _admit(request: Request) -> None:
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    token = bearer_of(request)
     version = request.headers.get("linkedin-version", "")
     if not token or token.startswith("expired"):
         raise Refusal(401, "EXPIRED_ACCESS_TOKEN", f"The token {token} used in the request has expired.", 65601)

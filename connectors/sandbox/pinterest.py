@@ -1,4 +1,4 @@
-"""Twin of Pinterest: the pins of one account, their analytics, and the old public count by web address.
+"""Twin of Pinterest: the pins of one account, their analytics, its audience, and the old public count by web address.
 
 The account owns every pin of the world. Each day's new saves of a page are split over its pins that exist that day, so
 a pin's saves begin at 0 and never fall. Shy pins have no metrics; one pin in ten has no lifetime `save`.
@@ -25,6 +25,15 @@ from connectors.sandbox.world import DAYS, FIRST_DAY, World, WorldPost, noon
 
 WINDOW_DAYS = 90
 LATE_DAYS = 2  # the last days are not final
+AD_ACCOUNT = "549700000001"
+AUDIENCES = {"YOUR_TOTAL_AUDIENCE": 100, "YOUR_ENGAGED_AUDIENCE": 20, "PINTEREST_TOTAL_AUDIENCE": 100_000}  # percent
+PARTS = {
+    "ages": {"18-24": 0.25, "25-34": 0.745, "65+": 0.005},
+    "genders": {"female": 0.7, "male": 0.25, "unspecified": 0.05},
+    "countries": {"us": 0.6, "de": 0.399, "fr": 0.001},
+    "devices": {"iphone": 0.5, "web": 0.5},
+    "metros": {"501": 1.0},
+}
 Counts = NDArray[np.int64]
 
 
@@ -183,7 +192,34 @@ async def count(request: Request) -> Response:
     return PlainTextResponse(f"{name}({json.dumps(body)})", media_type="application/javascript")
 
 
+def audience_of(world: World, day: date) -> int:
+    """How many people saw the account's pins, in round numbers."""
+    return 100 * int(world.pinterest_saves[world.day_index(day)].sum() // 10)
+
+
+async def audience_insights(request: Request) -> Response:
+    """`/v5/ad_accounts/{id}/audience_insights`: the size of an audience, and the ratios of its parts."""
+    if refusal := stop(request):
+        return refusal
+    if request.path_params["account"] != AD_ACCOUNT:
+        return refuse(403, 29, "You are not permitted to access that resource.")
+    if (kind := request.query_params.get("audience_insight_type")) not in AUDIENCES:
+        return refuse(400, 1, "Invalid audience_insight_type.")
+    size = audience_of(stage_of(request).world, day_of(request)) * AUDIENCES[kind] // 100
+    parts = {
+        name: [{"key": key, "name": "Somebody Invented", "ratio": ratio} for key, ratio in ratios.items()]
+        for name, ratios in PARTS.items()
+    }
+    known = {"type": kind, "date": day_of(request).isoformat(), "categories": [{"key": "1", "name": "Lamps"}]}
+    return JSONResponse(known | {"size": size, "size_is_upper_bound": True, "demographics": parts})
+
+
 TWIN = Twin(
     "pinterest",
-    [Route("/v5/pins", pins), Route("/v5/pins/analytics", analytics), Route("/v1/urls/count.json", count)],
+    [
+        Route("/v5/pins", pins),
+        Route("/v5/pins/analytics", analytics),
+        Route("/v5/ad_accounts/{account}/audience_insights", audience_insights),
+        Route("/v1/urls/count.json", count),
+    ],
 )

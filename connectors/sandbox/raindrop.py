@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, moment_of, stage_of
 from connectors.sandbox.world import WorldPost
 
 REQUESTS_PER_MINUTE = 120
@@ -29,7 +29,7 @@ def refuse(status: int, words: str) -> Response:
 
 def stop(request: Request) -> Response | None:
     """The refusal that a token meets, if any."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    token = bearer_of(request)
     if not token or token.startswith("expired"):
         return PlainTextResponse("Unauthorized", 401)
     if token.startswith("closed"):

@@ -3,8 +3,8 @@
 For every keyword and every page of the site within the first 20, a day has impressions that fall with the true
 position, clicks that fall faster, and an average position a fraction (below one half) worse than the true one. By
 page, each page counts its own impressions; by property, a keyword's impressions are counted once, at the topmost
-page. A bearer token may be anything but `expired`; `exhausted` meets the load quota. `POST …/token` hands a token to
-a service account.
+page. Some pages have a search appearance, a few have two. A bearer token may be anything but `expired`; `exhausted`
+meets the load quota. `POST …/token` hands a token to a service account.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ SHARES: dict[str, dict[str, float]] = {
     "device": {"MOBILE": 0.55, "DESKTOP": 0.4, "TABLET": 0.05},
     "hour": {f"{hour:02}": 1 / 24 for hour in range(24)},
 }
+APPEARANCES = {"VIDEO": 3, "REVIEW_SNIPPET": 2}
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "equals": lambda value, text: value.lower() == text.lower(),
     "notequals": lambda value, text: value.lower() != text.lower(),
@@ -59,6 +60,7 @@ class Cell:
     country: str = ""
     device: str = ""
     hour: str = ""
+    searchappearance: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Question:
     @property
     def is_by_page(self) -> bool:
         """Whether each page counts its own impressions."""
-        return "page" in self.touched or self.aggregation == "bypage"
+        return bool({"page", "searchappearance"} & self.touched) or self.aggregation == "bypage"
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ def property_of(site: str) -> str:
 def is_anonymous(site: str, query: str) -> bool:
     """Whether too few people ask this for it to be named."""
     return zlib.crc32(f"{site} {query}".encode()) % 100 < ANONYMOUS_PER_CENT
+
+
+def appearances(page: str) -> list[str]:
+    """How a page is shown in search results beyond the plain link: not at all, in one way or in two."""
+    chance = zlib.crc32(page.encode())
+    return [name for name, one_in in APPEARANCES.items() if chance % one_in == 0]
 
 
 def cells(world: World, site: str, day: date) -> list[Cell]:
@@ -229,13 +237,13 @@ def _row(keys: tuple[str, ...], clicks: float, impressions: float, weighted: flo
 
 
 def _counted(scope: Scope, asked: Question) -> Iterator[Cell]:
-    if "searchappearance" in asked.touched:  # the world has no rich results
-        return
     names = tuple(name for name in SHARES if name in asked.touched)
     for day in scope.days():
         found = [_ripened(cell, (scope.today - day).days) for cell in cells(scope.world, scope.site, day)]
         if "query" in asked.touched:
             found = [cell for cell in found if not is_anonymous(scope.site, cell.query)]
+        if "searchappearance" in asked.touched:
+            found = [replace(cell, searchappearance=a) for cell in found for a in appearances(cell.page)]
         for cell in found if asked.is_by_page else _topmost(found):
             yield from (part for part in _split(cell, names) if _passes(part, asked))
 

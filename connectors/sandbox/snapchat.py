@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, moment_of, stage_of
 from connectors.sandbox.world import WorldPost
 
 PROFILE = "5b1c9f3e-0000-4000-8000-0000000000aa"
@@ -72,7 +72,7 @@ def stop(request: Request, token: str) -> Response | None:
 
 async def stats(request: Request) -> Response:
     """`…/stats`: every Spotlight of the profile, with the fields asked for."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    token = bearer_of(request)
     if refusal := stop(request, token):
         return refusal
     asked, known = request.query_params, PUBLIC if request.url.path.split("/")[3] == "public" else AUTHORIZED

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, moment_of, stage_of
 from connectors.sandbox.world import World, WorldPost
 
 CUSTOMER = 687751
@@ -88,7 +88,7 @@ def metrics_of(post: WorldPost, moment: datetime) -> dict[str, int | None]:
 
 def _admit(request: Request) -> str:
     """The token, if it may come in and has not asked too often."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    token = bearer_of(request)
     if not token or token.startswith("expired"):
         raise Refused(401, "The access token is missing, invalid or expired.")
     stage, day = stage_of(request), day_of(request)

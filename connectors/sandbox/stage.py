@@ -75,6 +75,11 @@ def moment_of(request: Request) -> datetime:
     return noon(day_of(request))
 
 
+def bearer_of(request: Request) -> str:
+    """The bearer token in the header, empty where there is none."""
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
 def twins() -> dict[str, Twin]:
     """Every twin, by name: one per module of this package that defines TWIN."""
     modules = [importlib.import_module(f"{package.__name__}.{i.name}") for i in pkgutil.iter_modules(package.__path__)]

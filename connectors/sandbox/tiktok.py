@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.stage import Twin, day_of, moment_of, stage_of
+from connectors.sandbox.stage import Twin, bearer_of, day_of, moment_of, stage_of
 from connectors.sandbox.world import World, WorldPost
 
 MOST, PER_MINUTE = 20, 600
@@ -87,7 +87,7 @@ def videos(world: World, platform: str) -> dict[str, WorldPost]:
 
 def admit(request: Request) -> str:
     """The token; refuses those that may not come in."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    token = bearer_of(request)
     client = bytes.fromhex(token.split(".")[1]).decode() if token.startswith("twin.") else ""
     uses = next((n for name, n in TOKEN_USES.items() if client.startswith(name)), None)
     is_used_up = uses is not None and stage_of(request).allowance(f"tiktok {token}", uses) < 0

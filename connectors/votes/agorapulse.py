@@ -26,7 +26,6 @@ fields and are not asked about.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -47,10 +46,10 @@ from connectors.base import (
     whole,
 )
 from connectors.errors import AuthError, BadAnswer, BadRequest, Gone, RateLimited, SourceError, Unavailable
-from connectors.graph import dig, moment
+from connectors.fields import comma_separated, dig, loads, moment, plain
 from connectors.http import Answer, Http, by_status
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
-from connectors.urls import links_in, registrable_domain
+from connectors.urls import first_outside, links_in, registrable_domain
 
 Item = dict[str, Any]
 Names = tuple[str, ...]
@@ -132,10 +131,7 @@ def agorapulse_error(answer: Answer) -> SourceError | None:
     """What an answer says went wrong: by its code, then by its HTTP status."""
     if answer.status < 300 and not answer.text.lstrip().startswith('{"code"'):
         return None
-    try:
-        body = json.loads(answer.text)
-    except ValueError:
-        body = None
+    body = loads(answer.text)
     kind = KINDS.get(whole(dig(body, "code")) or 0)
     if kind is None or answer.status == 403:
         return by_status(answer)
@@ -144,14 +140,14 @@ def agorapulse_error(answer: Answer) -> SourceError | None:
 
 def fetch_posts(ask: Ask) -> Iterator[Raw]:
     """The posts of every profile that has a documented report."""
-    key = ask.settings.api_key.get_secret_value() if ask.settings.api_key else ""
+    key = plain(ask.settings.api_key)
     with Http(NAME, ask, classify=agorapulse_error, headers={"X-API-KEY": key}) as http:
         walk = _Walk(ask, http)
         profiles: dict[str, Profile] = {}
         for profile in walk.profiles():
             profiles.setdefault(profile.uid, profile)
         yield from walk.failures
-        named = [uid.strip() for uid in ask.settings.profiles.split(",") if uid.strip()] or list(profiles)
+        named = comma_separated(ask.settings.profiles) or list(profiles)
         uids, seen = [] if walk.is_over else list(dict.fromkeys(named)), set[str]()
         for row in ask_in_batches(ask, uids, 1, lambda batch: _content(ask, http, profiles, batch[0])):
             if row.subject not in seen:
@@ -212,9 +208,7 @@ def _row(ask: Ask, network: str, post: Item) -> Raw:
 
 def link_of(post: Mapping[str, Any]) -> str | None:
     """The first address in a post's text that leads away from its network."""
-    text, own = post.get("text"), registrable_domain(str(post.get("postUrl") or ""))
-    links = links_in(text) if isinstance(text, str) else []
-    return next((link for link in links if registrable_domain(link) not in (None, own)), None)
+    return first_outside(links_in(post.get("text")), [registrable_domain(str(post.get("postUrl") or ""))])
 
 
 def project(network: str, post: Mapping[str, Any]) -> Item:
@@ -289,6 +283,7 @@ CONNECTOR = Connector(
         Verb.CLICK: _meaning("clicksCount", "Clicks on one post (on its link, where that is told)"),
     },
     basis=Basis.POST,
+    is_tool=True,
     cost="Part of Agorapulse's Custom plan; no price per question.",
     verified="Nothing against real answers: written from the vendor's published description of the API (August 2026).",
 )

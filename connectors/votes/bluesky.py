@@ -5,12 +5,10 @@
   moved to the oldest post seen, at most `pages_per_url` times. `url` is matched loosely: only posts whose card or links
   have the page's URL key are kept. A page without any gets zeros of quality lower_bound: some posts are hidden.
 - by_post: `GET /xrpc/app.bsky.feed.getPosts?uris=…`, 25 posts per request; posts that are gone are left out.
-- backlinks: asks Constellation (constellation.microcosm.blue), somebody else's index of links, which posts link to a
-  page, then Bluesky for their counters. `GET /links/all/count?target=…` tells where in posts an address stands (it is
-  deprecated; without it four known places are asked), `GET /xrpc/blue.microcosm.links.getBacklinks?subject=…&source=…`
-  lists the posts, paged by `cursor`. Addresses are compared letter by letter, so up to four spellings are asked about.
-  A post that holds a link twice is listed twice and counted once. Hobby hardware, incomplete, and its robots.txt keeps
-  crawlers out, so nothing is asked unless `constellation_per_day` is above 0; it finds posts when search is shut.
+- backlinks: asks Constellation, somebody else's index of links (connectors/constellation.py), which posts link to a
+  page, then Bluesky for their counters. A post that holds a link twice is counted once. The index is incomplete and
+  its robots.txt keeps crawlers out, so nothing is asked unless `constellation_per_day` is above 0; it finds posts when
+  search is shut.
 
 Strangers are shut out of search at times: HTML 403 "Request forbidden by administrative rules". Then `second_url` is
 asked (api.bsky.app often answers where public.api.bsky.app does not), and if that is shut too the day's search ends.
@@ -21,7 +19,7 @@ Verbs of a post: like is `likeCount`, comment `replyCount`, save `bookmarkCount`
 
 Errors are `{"error", "message"}`: 400 InvalidRequest (also for more than 25 posts), 400 ExpiredToken, 401 AuthMissing,
 429 with `RateLimit-Reset` (Unix seconds) and mostly `Retry-After`. 3,000 requests per five minutes on a PDS; the
-AppView names no number. Constellation refuses with an empty 400.
+AppView names no number.
 
 The id of a post, `at://<DID>/app.bsky.feed.post/<key>`, holds the account's number: a post has no other address, so it
 is kept, and nothing else of people is.
@@ -37,14 +35,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-import can_ada
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from connectors import constellation
 from connectors.base import (
     Ask,
     Connector,
@@ -55,28 +53,24 @@ from connectors.base import (
     ask_in_batches,
     batches,
     failed,
+    nothing_found,
+    post_row,
     reading,
     whole,
 )
-from connectors.errors import AuthError, BadAnswer, BadRequest, ConfigurationError, Gone, RateLimited, SourceError
-from connectors.http import USER_AGENT, Answer, Http, Pace, by_status, retry_after
+from connectors.errors import AuthError, BadAnswer, BadRequest, ConfigurationError, RateLimited, SourceError
+from connectors.fields import dig, listed, mapping, moment, picked
+from connectors.http import Answer, Http, Pace, by_status, retry_after
+from connectors.limits import seconds_until
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
-from connectors.urls import url_key, url_variants
+from connectors.urls import url_key
 
 NAME = "bluesky"
 PUBLIC, SECOND, HOME = "https://public.api.bsky.app", "https://api.bsky.app", "https://bsky.social"
 CONSTELLATION = "https://constellation.microcosm.blue"
 BATCH, MOST = 25, 100
 WINDOW_SECONDS = 300.0
-CONSTELLATION_SLOWER = 3.0
 COUNTERS = ("likeCount", "replyCount", "repostCount", "quoteCount", "bookmarkCount")
-COLLECTION = "app.bsky.feed.post"
-PLACES = (
-    ".embed.external.uri",
-    ".embed.media.external.uri",
-    ".facets[].features[app.bsky.richtext.facet#link].uri",
-    ".facets[app.bsky.richtext.facet].features[app.bsky.richtext.facet#link].uri",
-)
 
 _POST = re.compile(r"at://did:[a-z]+:[^/\s]+/app\.bsky\.feed\.post/[^/\s]+")
 
@@ -133,10 +127,8 @@ def bluesky_error(answer: Answer) -> SourceError | None:
 
 def window_ends_in(answer: Answer) -> float | None:
     """Seconds until the window of requests ends, by `Retry-After` or `RateLimit-Reset` (Unix seconds)."""
-    asked, reset = retry_after(answer), answer.headers.get("ratelimit-reset", "")
-    if asked is not None or not reset.isdecimal():
-        return asked
-    return max(int(reset) - datetime.now(UTC).timestamp(), 0.0)
+    asked = retry_after(answer)
+    return seconds_until(answer.headers.get("ratelimit-reset", "")) if asked is None else asked
 
 
 def _pause(answer: Answer, pace: Pace) -> None:
@@ -190,7 +182,7 @@ class _Api:
         account = {"identifier": self._ask.settings.identifier, "password": password}
         with _http(self._ask, self._hosts[0], {}) as http:
             answer = http.post("/xrpc/com.atproto.server.createSession", json=account).json()
-        token = _field(answer, "accessJwt")
+        token = dig(answer, "accessJwt")
         if not isinstance(token, str) or not token:
             raise BadAnswer(NAME, "signing in gave no `accessJwt`")
         return token
@@ -227,12 +219,12 @@ def _rows(ask: Ask, url: str, posts: Sequence[Fields]) -> list[Raw]:
 def _search(api: _Api, words: str, url: str, until: str | None) -> tuple[list[Fields], bool]:
     asked = {"q": words, "url": url, "sort": "latest", "limit": MOST} | ({"until": until} if until else {})
     answer = api.get("app.bsky.feed.searchPosts", asked)
-    return _posts_in(answer), bool(_field(answer, "cursor"))
+    return _posts_in(answer), bool(dig(answer, "cursor"))
 
 
 def _posts_in(answer: Any) -> list[Fields]:
-    posts = _field(answer, "posts")
-    if not isinstance(posts, list) or not all(isinstance(_field(post, "uri"), str) for post in posts):
+    posts = dig(answer, "posts")
+    if not isinstance(posts, list) or not all(isinstance(dig(post, "uri"), str) for post in posts):
         raise BadAnswer(NAME, "the answer has no list `posts`, or a post has no `uri`")
     return posts
 
@@ -256,7 +248,7 @@ def posts_back_in_time(page: Callable[[str | None], tuple[list[Fields], bool]], 
 
 
 def _end_at_oldest(posts: Sequence[Fields], overlap: timedelta) -> str:
-    moments = [sorted_at(_field(post.get("record"), "createdAt"), post.get("indexedAt")) for post in posts]
+    moments = [sorted_at(dig(post.get("record"), "createdAt"), post.get("indexedAt")) for post in posts]
     known = [moment for moment in moments if moment]
     if len(known) < len(moments):
         raise BadAnswer(NAME, "a post has no time, so the older ones cannot be asked for")
@@ -265,24 +257,24 @@ def _end_at_oldest(posts: Sequence[Fields], overlap: timedelta) -> str:
 
 def sorted_at(created: Any, indexed: Any) -> datetime | None:
     """When a post was made, by its author's clock or the network's, whichever says earlier."""
-    return min((at for at in (_moment(created), _moment(indexed)) if at), default=None)
+    return min((at for at in (moment(created), moment(indexed)) if at), default=None)
 
 
 def links_of(post: Fields) -> list[str]:
     """Every address that a post links to: of its card, of the card beside a quote, and in its text."""
     record = post.get("record")
-    embeds = [post.get("embed"), _field(record, "embed")]
-    embeds += [_field(embed, "media") for embed in embeds]
-    facets = _list(_field(record, "facets"))
-    features = [feature for facet in facets for feature in _list(_field(facet, "features"))]
-    links = [_field(_field(embed, "external"), "uri") for embed in embeds]
-    links += [_field(feature, "uri") for feature in features]
+    embeds = [post.get("embed"), dig(record, "embed")]
+    embeds += [dig(embed, "media") for embed in embeds]
+    facets = listed(dig(record, "facets"))
+    features = [feature for facet in facets for feature in listed(dig(facet, "features"))]
+    links = [dig(embed, "external", "uri") for embed in embeds]
+    links += [dig(feature, "uri") for feature in features]
     return [link for link in links if isinstance(link, str)]
 
 
 def _kept(post: Fields) -> Fields:
-    times = {"created_at": _field(post.get("record"), "createdAt"), "indexed_at": post.get("indexedAt")}
-    return {"object_id": post["uri"], **{name: post[name] for name in COUNTERS if name in post}, **times}
+    times = {"created_at": dig(post.get("record"), "createdAt"), "indexed_at": post.get("indexedAt")}
+    return {"object_id": post["uri"], **picked(post, COUNTERS), **times}
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -298,11 +290,9 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
 def _refresh(ask: Ask, api: _Api, posts: Sequence[Post]) -> Iterator[Raw]:
     found = {post["uri"]: post for post in _counters(api, [post.object_id for post in posts])}
     for post in posts:
-        known = {"published_at": post.published_at.isoformat() if post.published_at else None}
         body = found.get(post.object_id)
-        status = Status.NOT_FOUND if body is None else Status.OBSERVED
         url = post.url or next(iter(links_of(body or {})), None)
-        yield Raw(post.object_id, ask.observed_at, status, url, (_kept(body) if body else {}) | known)
+        yield replace(post_row(ask, post, body and _kept(body)), url=url)
 
 
 def _counters(api: _Api, uris: Sequence[str]) -> list[Fields]:
@@ -313,86 +303,36 @@ def fetch_backlinks(ask: Ask) -> Iterator[Raw]:
     """The posts that link to each page, by Constellation; nothing unless it is switched on."""
     if not ask.settings.constellation_per_day:
         return
-    pace = ask.settings.requests_per_second / CONSTELLATION_SLOWER
-    slower = replace(ask, settings=ask.settings.model_copy(update={"requests_per_second": pace}))
-    headers = {"Accept": "application/json", "User-Agent": f"{USER_AGENT} {ask.settings.contact}".strip()}
     site = ask.settings.index().replace("{day}", ask.day.isoformat()).rstrip("/")
-    with _Api(ask) as api, Http(NAME, slower, headers=headers, base_url=site) as index:
+    with _Api(ask) as api, constellation.index_of(NAME, ask, site, ask.settings.contact) as index:
         yield from ask_in_batches(ask, list(dict.fromkeys(ask.urls)), 1, lambda u: _linked(ask, api, index, u[0]))
 
 
 def _linked(ask: Ask, api: _Api, index: Http, url: str) -> list[Raw]:
-    spellings = dict.fromkeys(
-        str(can_ada.parse(spelling).href) for spelling in url_variants(url) if "#" not in spelling
-    )
-    if not spellings:
-        raise BadRequest(NAME, "this is not a web address")
-    uris: dict[str, None] = {}
-    for spelling in spellings:
-        for place in _places(index, spelling):
-            page = partial(_backlinks, index, spelling, place)
-            uris |= dict.fromkeys(linking_posts(page, ask.settings.pages_per_url))
+    uris = constellation.posts_about(NAME, index, url, ask.settings.pages_per_url)
     return _rows(ask, url, [post for some in batches(uris, BATCH) for post in _counters(api, some)])
-
-
-def _places(index: Http, target: str) -> list[str]:
-    """Where in posts an address stands."""
-    try:
-        links = _field(index.get("/links/all/count", {"target": target}).json(), "links")
-    except Gone:
-        return list(PLACES)
-    if not isinstance(links, dict):
-        raise BadAnswer(NAME, "Constellation's answer has no `links`")
-    places = links.get(COLLECTION)
-    return [place for place, count in places.items() if whole(count)] if isinstance(places, dict) else []
-
-
-def linking_posts(page: Callable[[str | None], tuple[list[str], str | None]], most: int) -> Iterator[str]:
-    """The posts that link from one place, each once, over at most so many pages."""
-    seen: set[str] = set()
-    cursor: str | None = None
-    for _ in range(most):
-        uris, following = page(cursor)
-        fresh = dict.fromkeys(uri for uri in uris if uri not in seen)
-        yield from fresh
-        seen |= fresh.keys()
-        if not following or following == cursor:
-            return
-        cursor = following
-
-
-def _backlinks(index: Http, target: str, place: str, cursor: str | None) -> tuple[list[str], str | None]:
-    asked = {"subject": target, "source": f"{COLLECTION}:{place.removeprefix('.')}", "limit": MOST}
-    answer = index.get("/xrpc/blue.microcosm.links.getBacklinks", asked | ({"cursor": cursor} if cursor else {})).json()
-    records, following = _field(answer, "records"), _field(answer, "cursor")
-    if not isinstance(records, list) or not all(_field(r, "did") and _field(r, "rkey") for r in records):
-        raise BadAnswer(NAME, "Constellation's answer has no `records`, or one has no `did` or `rkey`")
-    uris = [f"at://{record['did']}/{COLLECTION}/{record['rkey']}" for record in records]
-    return uris, following if isinstance(following, str) else None
 
 
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per post, or four zeros of quality lower_bound for a page that has none."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         if payload.get("object_id"):
             yield from _readings(row, payload, str(payload["object_id"]))
-            continue
-        count = 0 if whole(payload.get("posts")) == 0 else None
-        for verb in CONNECTOR.verbs:
-            yield reading(CONNECTOR, verb, row, count, absent=Status.FAILED, quality=Quality.LOWER_BOUND)
+        else:
+            yield from nothing_found(CONNECTOR, row, payload.get("posts"), quality=Quality.LOWER_BOUND)
 
 
 def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per post that was asked for."""
     for row in rows:
-        yield from _readings(row, row.payload if isinstance(row.payload, dict) else {}, row.subject)
+        yield from _readings(row, mapping(row.payload), row.subject)
 
 
 def _readings(row: Raw, payload: Fields, object_id: str) -> Iterator[Observation]:
     is_there = row.status is Status.OBSERVED
     absent = row.status if not is_there else Status.HIDDEN if payload.get("object_id") else Status.FAILED
-    at = sorted_at(payload.get("created_at"), payload.get("indexed_at")) or _moment(payload.get("published_at"))
+    at = sorted_at(payload.get("created_at"), payload.get("indexed_at")) or moment(payload.get("published_at"))
     counts = {
         Verb.SHARE: _shares(payload),
         Verb.LIKE: payload.get("likeCount"),
@@ -406,23 +346,6 @@ def _readings(row: Raw, payload: Fields, object_id: str) -> Iterator[Observation
 def _shares(payload: Fields) -> int | None:
     reposts, quotes = whole(payload.get("repostCount")), whole(payload.get("quoteCount"))
     return None if reposts is None or quotes is None else 1 + reposts + quotes
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _moment(text: Any) -> datetime | None:
-    """A time with or without a zone; without one it is UTC."""
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(

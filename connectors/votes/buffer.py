@@ -35,7 +35,6 @@ seconds or as a time.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -54,11 +53,12 @@ from connectors.errors import (
     Gone,
     NotPermitted,
     QuotaExhausted,
-    RateLimited,
     SourceError,
     Unavailable,
 )
+from connectors.fields import comma_separated, dig, first_text, loads, mapping, moment, objects, picked, plain, total
 from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, Pace, by_status, redacted, retry_after
+from connectors.limits import limited
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import links_in
 
@@ -115,14 +115,14 @@ class Settings(ConnectorSettings):
     @property
     def organization_ids(self) -> list[str]:
         """The organizations named, each once."""
-        return list(dict.fromkeys(o.strip() for o in self.organizations.split(",") if o.strip()))
+        return comma_separated(self.organizations)
 
 
 def buffer_error(answer: Answer, token: str = "") -> SourceError | None:
     """What an answer says went wrong; errors beside data that can be used are for the reader of the page."""
     if answer.status == 429:
         return _too_fast(answer)
-    body = _loads(answer.text)
+    body = loads(answer.text)
     if not isinstance(body, dict) or not body.get("errors") or _is_usable(body.get("data")):
         return by_status(answer)
     error = graphql_error(body, token)
@@ -135,33 +135,27 @@ def _is_usable(data: Any) -> bool:
 
 def graphql_error(body: Item, token: str = "") -> SourceError:
     """The first error of an answer, by its code."""
-    errors = body.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    code = str(_field(first.get("extensions"), "code") or "")
+    first = next(iter(objects(body.get("errors"))), {})
+    code = str(dig(first, "extensions", "code") or "")
     words = redacted(str(first.get("message"))[:160], (token,) if token else ())
     return KINDS.get(code, BadRequest)(NAME, f"{words} ({code})" if code else words)
 
 
 def _too_fast(answer: Answer) -> SourceError:
-    window = _window_of(_loads(answer.text))
+    window = _window_of(loads(answer.text))
     seconds = retry_after(answer)
     if seconds is None:
         seconds = next((t for w, left, t in rate_limits(answer.headers) if left <= 0 and w in (window, None)), None)
     words = f"HTTP 429: {answer.text[:160]}"
-    is_long = seconds is None and (window or 0) > WINDOWS["15m"]
-    if not is_long and (seconds or 0) <= LONGEST_WAIT_SECONDS:
-        return RateLimited(NAME, words, seconds)
-    if seconds is None:
+    if seconds is None and (window or 0) > WINDOWS["15m"]:
         return QuotaExhausted(NAME, f"the requests of this window are used up: {words}")
-    resets_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return QuotaExhausted(NAME, f"no more until {resets_at:%Y-%m-%d %H:%M} UTC: {words}", resets_at)
+    return limited(NAME, words, seconds)
 
 
 def _window_of(body: Any) -> int | None:
     """The length in seconds of the window that a refusal names."""
-    errors = _field(body, "errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    return WINDOWS.get(str(_field(_field(first, "extensions"), "window")))
+    first = next(iter(objects(dig(body, "errors"))), {})
+    return WINDOWS.get(str(dig(first, "extensions", "window")))
 
 
 def rate_limits(headers: Mapping[str, str]) -> list[tuple[int | None, int, float]]:
@@ -194,7 +188,7 @@ def heed_limits(answer: Answer, pace: Pace) -> None:
 
 def fetch_posts(ask: Ask) -> Iterator[Raw]:
     """The sent posts of each organization."""
-    token = ask.settings.token.get_secret_value() if ask.settings.token else ""
+    token = plain(ask.settings.token)
     headers = {"Authorization": f"Bearer {token}"}
     with Http(NAME, ask, classify=partial(buffer_error, token=token), after=heed_limits, headers=headers) as http:
         try:
@@ -213,8 +207,8 @@ def fetch_posts(ask: Ask) -> Iterator[Raw]:
 
 def _organizations(http: Http) -> list[str]:
     data = _asked(http, ORGANIZATIONS, {}).get("data")
-    found = _field(_field(data, "account"), "organizations")
-    if not isinstance(found, list) or not all(isinstance(_field(o, "id"), str) for o in found):
+    found = dig(data, "account", "organizations")
+    if not isinstance(found, list) or not all(isinstance(dig(o, "id"), str) for o in found):
         raise BadAnswer(NAME, "the account has no list `organizations`, or one of them has no `id`")
     return [o["id"] for o in found]
 
@@ -232,7 +226,7 @@ def _posts_of(ask: Ask, http: Http, organization: str) -> Iterator[Raw]:
         for edge in body["data"]["posts"]["edges"]:
             yield _row(ask, edge["node"])
         if body.get("errors"):
-            error = graphql_error(body, ask.settings.token.get_secret_value() if ask.settings.token else "")
+            error = graphql_error(body, plain(ask.settings.token))
             yield replace(failed(ask, f"{organization}: part of a page", error), url=None)
 
 
@@ -256,11 +250,11 @@ def pages(page_after: Callable[[str | None], Item]) -> Iterator[Item]:
     after: str | None = None
     while True:
         body = page_after(after)
-        posts = _field(body.get("data"), "posts")
-        edges, info = _field(posts, "edges"), _field(posts, "pageInfo")
-        if not isinstance(edges, list) or not all(_is_post(_field(edge, "node")) for edge in edges):
+        posts = dig(body.get("data"), "posts")
+        edges, info = dig(posts, "edges"), dig(posts, "pageInfo")
+        if not isinstance(edges, list) or not all(_is_post(dig(edge, "node")) for edge in edges):
             raise BadAnswer(NAME, "a page has no list `edges`, or a post has no `id` or no `channelService`")
-        has_next, following = _field(info, "hasNextPage"), _field(info, "endCursor")
+        has_next, following = dig(info, "hasNextPage"), dig(info, "endCursor")
         if not isinstance(has_next, bool) or (has_next and (not following or following == after)):
             raise BadAnswer(NAME, "the page does not say whether there is another one, or which")
         yield body
@@ -270,7 +264,7 @@ def pages(page_after: Callable[[str | None], Item]) -> Iterator[Item]:
 
 
 def _is_post(node: Any) -> bool:
-    return isinstance(_field(node, "id"), str) and isinstance(_field(node, "channelService"), str)
+    return isinstance(dig(node, "id"), str) and isinstance(dig(node, "channelService"), str)
 
 
 def _row(ask: Ask, post: Item) -> Raw:
@@ -283,30 +277,27 @@ def _row(ask: Ask, post: Item) -> Raw:
 
 def _concerns(metric: Any) -> bool:
     """Whether a metric is read, or cannot be told apart from one that is."""
-    name = _field(metric, "type")
-    return (name is None or name in TYPES) and _field(metric, "unit") != "percentage"
+    name = dig(metric, "type")
+    return (name is None or name in TYPES) and dig(metric, "unit") != "percentage"
 
 
 def _metric(metric: Any) -> Item:
-    return {name: metric[name] for name in ("type", "value") if name in metric} if isinstance(metric, dict) else {}
+    return picked(metric, ("type", "value"))
 
 
 def page_of(post: Item) -> str | None:
     """The web page a post links to: its link attachment, or the first web address in its text."""
-    metadata, text = post.get("metadata"), post.get("text")
-    attached = _field(metadata, "linkAttachment")
-    for link in (_field(attached, "expandedUrl"), _field(attached, "url"), _field(metadata, "url")):
-        if isinstance(link, str) and link:
-            return link
-    links = links_in(text) if isinstance(text, str) else []
-    return links[0] if links else None
+    metadata = post.get("metadata")
+    attached = dig(metadata, "linkAttachment")
+    links = (dig(attached, "expandedUrl"), dig(attached, "url"), dig(metadata, "url"))
+    return first_text([*links, *links_in(post.get("text"))])
 
 
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Six readings per post."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        metrics, updated_at = payload.get("metrics"), _moment(payload.get("updated_at"))
+        payload = mapping(row.payload)
+        metrics, updated_at = payload.get("metrics"), moment(payload.get("updated_at"))
         values = _values(metrics)
         is_blind = values is None and not ("metrics" in payload and metrics is None)
         is_stale = updated_at is None or row.observed_at - updated_at > STALE_AFTER
@@ -315,11 +306,10 @@ def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
             parts = [whole((values or {})[n]) for n in names] if updated_at else []
             absent = Status.FAILED if is_blind or None in parts else Status.HIDDEN
             known = [p for p in parts if p is not None]
-            count = sum(known) if known and len(known) == len(parts) else None
             yield reading(
-                CONNECTOR, verb, row, count, absent=absent, quality=_quality(known, is_stale),
+                CONNECTOR, verb, row, total(parts), absent=absent, quality=_quality(known, is_stale),
                 native=" + ".join(names) or CONNECTOR.verbs[verb].native,
-                object_id=row.subject, published_at=_moment(payload.get("sent_at")),
+                object_id=row.subject, published_at=moment(payload.get("sent_at")),
             )  # fmt: skip
 
 
@@ -333,7 +323,7 @@ def _names(verb: Verb, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _values(metrics: Any) -> Mapping[str, Any] | None:
     """Values by type; None where the list cannot be read."""
-    if not isinstance(metrics, list) or not all(isinstance(_field(m, "type"), str) for m in metrics):
+    if not isinstance(metrics, list) or not all(isinstance(dig(m, "type"), str) for m in metrics):
         return None
     return {m["type"]: m.get("value") for m in metrics}
 
@@ -342,25 +332,6 @@ def _quality(parts: Sequence[int], is_stale: bool) -> Quality:
     if not sum(parts):
         return Quality.DEFAULT_ZERO
     return Quality.LOWER_BOUND if is_stale or 0 in parts else Quality.EXACT
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(
@@ -415,5 +386,6 @@ CONNECTOR = Connector(
         ),
     },
     basis=Basis.POST,
+    is_tool=True,
     cost="The API is part of every plan, the free one too.",
 )

@@ -23,7 +23,7 @@ UNVERIFIED: `page_views_count` (known from use, not in the published schema), th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -37,12 +37,14 @@ from connectors.base import (
     Post,
     Stream,
     VerbMeaning,
+    account_rows,
     ask_in_batches,
+    post_row,
     reading,
     whole,
 )
 from connectors.errors import BadAnswer, BadRequest, Gone
-from connectors.graph import account_rows
+from connectors.fields import mapping, moment, picked, plain
 from connectors.http import Http
 from connectors.records import Basis, Observation, Raw, Status, Verb
 
@@ -68,7 +70,7 @@ class Settings(ConnectorSettings):
     @property
     def key(self) -> str:
         """The API key; empty when none is set."""
-        return self.api_key.get_secret_value() if self.api_key else ""
+        return plain(self.api_key)
 
     @property
     def listings(self) -> list[str]:
@@ -129,7 +131,7 @@ def page_of(article: Item) -> str | None:
 
 
 def _kept(article: Item, is_own: bool) -> dict[str, Any]:
-    return {name: article[name] for name in KEPT if name in article} | {"is_own": is_own}
+    return picked(article, KEPT) | {"is_own": is_own}
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -139,22 +141,21 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
 
 
 def _refreshed(ask: Ask, http: Http, post: Post) -> Raw:
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
     if whole(post.object_id) is None:
         raise BadRequest(NAME, "not the id of an article, which is a number")
     try:
         article = http.get(f"/articles/{post.object_id}").json()
     except Gone:
-        return Raw(post.object_id, ask.observed_at, Status.NOT_FOUND, post.url, known)
+        return post_row(ask, post, None)
     if not _has_id(article) or str(article["id"]) != post.object_id:
         raise BadAnswer(NAME, "the answer is not the article that was asked for")
-    return Raw(post.object_id, ask.observed_at, url=post.url, payload=_kept(article, is_own=False) | known)
+    return post_row(ask, post, _kept(article, is_own=False))
 
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per article."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         more: dict[str, Any] = {"object_id": row.subject, "published_at": _published_at(payload)}
         for verb, meaning in CONNECTOR.verbs.items():
             is_gone = row.status is Status.NOT_FOUND
@@ -165,12 +166,7 @@ def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 def _published_at(payload: Item) -> datetime | None:
     """When the article was published, by the answer or else as it was known before; without a zone it is UTC."""
-    text = payload.get("published_timestamp") or payload.get("published_at")
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
+    return moment(payload.get("published_timestamp") or payload.get("published_at"))
 
 
 CONNECTOR = Connector(

@@ -23,21 +23,22 @@ that `sort=0` is by date of making; the body of errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, failed, reading
+from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning
+from connectors.bookmarks import bookmark_row, own_rows, readings
 from connectors.errors import BadAnswer, RateLimited, SourceError
+from connectors.fields import moment_in, plain
 from connectors.http import Answer, Http, by_status, retry_after
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 
 NAME = "diigo"
 PAGE_SIZE = 100
+FORM = "%Y/%m/%d %H:%M:%S %z"
 
 Bookmark = dict[str, Any]
 
@@ -64,23 +65,22 @@ def diigo_error(answer: Answer) -> SourceError | None:
 
 
 def _http(ask: Ask) -> Http:
-    key = ask.settings.api_key.get_secret_value() if ask.settings.api_key else ""
+    key = plain(ask.settings.api_key)
     params = {"key": key, "user": ask.settings.user, "sort": "0", "filter": "all"}
     return Http(NAME, ask, classify=diigo_error, params=params)
 
 
 def fetch(ask: Ask) -> Iterator[Raw]:
     """All bookmarks of the account."""
-    password = ask.settings.password.get_secret_value() if ask.settings.password else ""
+    password = plain(ask.settings.password)
     read = partial(_page, auth=(ask.settings.user, password))
     with _http(ask) as http:
-        try:
-            for item in bookmarks(partial(read, http), PAGE_SIZE):
-                if item["url"].lower().startswith(("http://", "https://")):
-                    payload = {"saved": 1, "created_at": item.get("created_at")}
-                    yield Raw(item["url"], ask.observed_at, url=item["url"], payload=payload)
-        except SourceError as error:
-            yield replace(failed(ask, "account", error), url=None)
+        rows = own_rows(ask, lambda: (_row(ask, item) for item in bookmarks(partial(read, http), PAGE_SIZE)))
+        yield from (row for row in rows if row.url or row.status is Status.FAILED)  # an address is also the id
+
+
+def _row(ask: Ask, item: Bookmark) -> Raw:
+    return bookmark_row(ask, item["url"], item["url"], {"created_at": item.get("created_at")})
 
 
 def bookmarks(read: Callable[[int, int], list[Bookmark]], size: int) -> Iterator[Bookmark]:
@@ -108,18 +108,7 @@ def _page(http: Http, start: int, size: int, auth: tuple[str, str]) -> list[Book
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per bookmark."""
-    for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        more = {"object_id": row.subject, "published_at": moment(payload.get("created_at"))}
-        yield reading(CONNECTOR, Verb.SAVE, row, payload.get("saved"), absent=Status.FAILED, **more)
-
-
-def moment(text: Any) -> datetime | None:
-    """A time as Diigo writes it, in UTC; None for what is no time."""
-    try:
-        return datetime.strptime(text, "%Y/%m/%d %H:%M:%S %z").astimezone(UTC) if isinstance(text, str) else None
-    except (ValueError, OverflowError):
-        return None
+    return readings(CONNECTOR, rows, lambda payload: moment_in(FORM, payload.get("created_at")))
 
 
 CONNECTOR = Connector(

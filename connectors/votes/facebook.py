@@ -3,9 +3,11 @@
 - by_url: the Batch API, `POST /` with a form field `batch` of at most 50 items
   `{"method": "GET", "relative_url": "?id=<page>&fields=engagement,og_object{engagement}"}`. The answer is a list in the
   same order: `{"code", "body"}` with `body` a JSON text, or null for an item that took too long; those, and items that
-  failed for a moment, are asked once more. Each item counts as one call towards Facebook's quota.
-- by_page: `/{page-id}/published_posts` for each Page in `pages`; nothing is asked when none is set. The page a post
-  links to is its first attachment that leads away from Facebook; a post without one has no url.
+  failed for a moment, are asked once more. Each item counts as one call towards Facebook's quota. Where a batch is not
+  understood, each page is asked about by itself: `GET /?id=<page>&fields=…`.
+- by_page: `/{page-id}/published_posts` for each Page in `pages`; nothing is asked when none is set. Where that edge is
+  not known, `posts` and then `feed` (which also holds what visitors post). The page a post links to is its first
+  attachment that leads away from Facebook; a post without one has no url.
 - by_post: `GET /?ids=…`, 50 posts per request, the same counters.
 
 Page totals (basis page) and posts (basis post) are told apart by their basis and never added.
@@ -43,29 +45,19 @@ from urllib.parse import urlencode
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
-from connectors.errors import BadAnswer, Gone, QuotaExhausted, RateLimited, SourceError, Unavailable
-from connectors.graph import (
-    MOST_IDS,
-    GraphSettings,
-    Item,
-    account_rows,
-    connect,
-    dig,
-    graph_error,
-    items,
-    moment,
-    plain,
-    refresh,
-    stopping,
-)
+from connectors.base import Ask, Connector, Stream, VerbMeaning, account_rows, ask_in_batches, failed, reading, whole
+from connectors.errors import BadAnswer, BadRequest, Gone, QuotaExhausted, RateLimited, SourceError, Unavailable
+from connectors.fallback import ManyOrOne
+from connectors.fields import comma_separated, dig, listed, moment, picked, plain
+from connectors.graph import MOST_IDS, GraphSettings, Item, connect, graph_error, is_told, items, refresh, stopping
 from connectors.http import Answer, Http
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
-from connectors.urls import registrable_domain
+from connectors.urls import first_outside
 
 NAME = "facebook"
 BATCH = 50
 PAGE_SIZE = 100
+EDGES = ("published_posts", "posts", "feed")
 COUNTERS = ("share_count", "reaction_count", "comment_count", "comment_plugin_count")
 URL_FIELDS = {
     "auto": "engagement,og_object{engagement}",
@@ -101,7 +93,7 @@ class Settings(GraphSettings):
     @property
     def page_ids(self) -> list[str]:
         """The Pages as a list, each once."""
-        return list(dict.fromkeys(page.strip() for page in self.pages.split(",") if page.strip()))
+        return comma_separated(self.pages)
 
     def missing(self) -> tuple[str, ...]:
         """Nothing when there is a token or what an app's token is made of."""
@@ -112,7 +104,8 @@ def fetch_by_url(ask: Ask) -> Iterator[Raw]:
     """Facebook's own totals for web pages, 50 per request."""
     spent: list[SourceError] = []
     with connect(NAME, ask) as http:
-        yield from ask_in_batches(ask, ask.urls, BATCH, partial(_ask_urls, ask, http, spent))
+        many, one = partial(_ask_urls, ask, http, spent), partial(_ask_url, ask, http)
+        yield from ask_in_batches(ask, ask.urls, BATCH, ManyOrOne(ask, many, one))
 
 
 def _ask_urls(ask: Ask, http: Http, spent: list[SourceError], urls: Sequence[str]) -> list[Raw]:
@@ -127,6 +120,20 @@ def _ask_urls(ask: Ask, http: Http, spent: list[SourceError], urls: Sequence[str
     # Items without a wait of their own were refused for the whole app: what was answered is kept, no more is asked.
     spent.extend(a for a in answers if isinstance(a, RateLimited) and a.retry_after is None)
     return [_url_row(ask, url, answer) for url, answer in zip(urls, answers, strict=True)]
+
+
+def _ask_url(ask: Ask, http: Http, url: str) -> Iterator[Raw]:
+    answer: Any
+    try:
+        with stopping():
+            answer = http.get("/", {"id": url, "fields": URL_FIELDS[ask.settings.url_mode]}).json()
+    except Gone as error:
+        if not is_told(error):
+            raise
+        answer = error
+    if not isinstance(answer, Gone) and not dig(answer, "id"):
+        raise BadAnswer(NAME, "the answer about a page is no object with an `id`")
+    yield _url_row(ask, url, answer)
 
 
 def _batch(http: Http, urls: Sequence[str], fields: str) -> list[Item | SourceError]:
@@ -170,7 +177,7 @@ def project_url(body: Item) -> Item:
     kept: Item = {}
     if "engagement" in body:
         counts = body["engagement"]
-        kept["engagement"] = {n: counts[n] for n in COUNTERS if n in counts} if isinstance(counts, dict) else None
+        kept["engagement"] = picked(counts, COUNTERS) if isinstance(counts, dict) else None
     if "og_object" in body:
         kept["og_object"] = {"engagement": {"count": dig(body["og_object"], "engagement", "count")}}
     unread = sorted(set(body) - {"id", "engagement", "og_object"})
@@ -208,17 +215,34 @@ def fetch_by_page(ask: Ask) -> Iterator[Raw]:
 
 def _posts_of(ask: Ask, http: Http, page: str) -> Iterator[Raw]:
     fields = {"fields": f"{POST_FIELDS},attachments{{unshimmed_url,url}}"}
-    for item in items(http, f"/{page}/published_posts", fields, PAGE_SIZE):
+    for item in _listed(http, page, fields):
         if not isinstance(item.get("id"), str):
             raise BadAnswer(NAME, "a post has no `id`")
         yield Raw(item["id"], ask.observed_at, url=link_of(item), payload=project_post(item))
 
 
+def _listed(http: Http, page: str, fields: Mapping[str, Any]) -> Iterator[Item]:
+    """The posts of a Page, by the first edge that is known."""
+    refusals: list[SourceError] = []
+    for edge in EDGES:
+        try:
+            yield from items(http, f"/{page}/{edge}", fields, PAGE_SIZE)
+            return
+        except (BadRequest, Gone) as error:
+            refusals.append(error)
+            if not _is_unknown_edge(error):
+                break
+    raise refusals[0]
+
+
+def _is_unknown_edge(error: SourceError) -> bool:
+    return error.message.startswith("HTTP") or "nonexisting field" in error.message
+
+
 def link_of(item: Item) -> str | None:
     """The first address attached to a post that leads away from Facebook."""
-    attached = dig(item, "attachments", "data")
-    found = [dig(a, "unshimmed_url") or dig(a, "url") for a in (attached if isinstance(attached, list) else [])]
-    return next((u for u in found if isinstance(u, str) and registrable_domain(u) not in (None, "facebook.com")), None)
+    attached = listed(dig(item, "attachments", "data"))
+    return first_outside([dig(a, "unshimmed_url") or dig(a, "url") for a in attached], ["facebook.com"])
 
 
 def project_post(item: Item) -> Item:

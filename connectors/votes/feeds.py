@@ -35,7 +35,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, failed, reading, whole
 from connectors.errors import BadAnswer, BadRequest, ConfigurationError, Gone, SourceError
+from connectors.fields import dig, mapping, moment, objects
 from connectors.http import Answer, Http, by_status
 from connectors.public import web_address
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
@@ -230,12 +231,12 @@ def encoding_of(body: bytes) -> str:
 def json_feed(answer: Answer) -> Page:
     """The entries of a JSON Feed, which have no counts."""
     body = answer.json()
-    items = body.get("items") if isinstance(body, dict) else None
+    items = dig(body, "items")
     if not isinstance(items, list) or "jsonfeed.org/version/" not in str(body.get("version")):
         raise BadAnswer(NAME, f"no JSON Feed: {len(answer.text):,} characters")
-    known = [item for item in items if isinstance(item, dict)]
+    known = objects(items)
     entries = [
-        Entry(str(i.get("id") or i.get("url") or ""), _page_address(i.get("url")), _moment(i.get("date_published")), {})
+        Entry(str(i.get("id") or i.get("url") or ""), _page_address(i.get("url")), moment(i.get("date_published")), {})
         for i in known
     ]
     following = body.get("next_url")
@@ -260,7 +261,7 @@ def xml_feed(answer: Answer, address: str) -> Page:
 def _entry(entry: Mapping[str, Any]) -> Entry:
     link = entry.get("feedburner_origlink") or entry.get("link")
     published = entry.get("published_parsed")
-    at = _moment("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*published[:6])) if published else None
+    at = moment("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*published[:6])) if published else None
     return Entry(str(entry.get("id") or link or ""), _page_address(link), at, counts_of(entry))
 
 
@@ -298,14 +299,6 @@ def _page_address(link: Any) -> str | None:
     return link if isinstance(link, str) and re.match(r"https?://", link, re.IGNORECASE) and host(link) else None
 
 
-def _moment(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
-
-
 def _row(ask: Ask, entry: Entry, told: Sequence[str]) -> Raw:
     at = entry.published_at.isoformat() if entry.published_at else None
     payload = {"published_at": at, "counts": dict(entry.counts), "told": list(told)}
@@ -315,8 +308,8 @@ def _row(ask: Ask, entry: Entry, told: Sequence[str]) -> Raw:
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per entry."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        more = {"object_id": row.subject, "published_at": _moment(payload.get("published_at"))}
+        payload = mapping(row.payload)
+        more = {"object_id": row.subject, "published_at": moment(payload.get("published_at"))}
         for verb in CONNECTOR.verbs:
             yield _reading(row, verb, payload.get("counts"), payload.get("told"), more)
 

@@ -40,6 +40,7 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, failed, reading
 from connectors.errors import BadAnswer, ConfigurationError
+from connectors.fields import mapping
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb, day_noon
 from connectors.urls import host, links_in
 
@@ -205,7 +206,7 @@ def _total(row: Raw) -> int:
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per post, one per page that was given a +1; all of the day the archive was made."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         more: dict[str, Any] = {"object_id": row.subject, "published_at": _known(payload.get("created_at"))}
         more["observed_at"] = _captured_at(payload.get("captured_on")) or row.observed_at
         if "plus_one" in payload:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -42,10 +42,13 @@ from connectors.base import (
     VerbMeaning,
     ask_in_batches,
     failed,
+    nothing_found,
+    post_row,
     reading,
     whole,
 )
 from connectors.errors import BadAnswer, BadRequest
+from connectors.fields import mapping, moment, picked, since_epoch
 from connectors.http import Http
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import host, url_key
@@ -138,7 +141,7 @@ def _oldest(hits: Iterable[Hit]) -> int:
 
 def _search(http: Http, asked: Mapping[str, Any]) -> Found:
     answer = http.get("/search_by_date", asked).json()
-    fields = answer if isinstance(answer, dict) else {}
+    fields = mapping(answer)
     hits, pages, total = fields.get("hits"), whole(fields.get("nbPages")), whole(fields.get("nbHits"))
     if not isinstance(hits, list) or pages is None or total is None:
         raise BadAnswer(NAME, "the answer has no `hits`, `nbPages` or `nbHits`")
@@ -158,7 +161,7 @@ def _rows(ask: Ask, urls: Sequence[str], found: Iterable[Hit]) -> Iterator[Raw]:
 
 
 def _kept(hit: Hit) -> dict[str, Any]:
-    return {name: hit[name] for name in KEPT if name in hit}
+    return picked(hit, KEPT)
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -175,27 +178,23 @@ def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> list[Raw]:
 
 
 def _row(ask: Ask, post: Post, hit: Hit | None) -> Raw:
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-    status = Status.NOT_FOUND if hit is None else Status.OBSERVED
-    return Raw(post.object_id, ask.observed_at, status, post.url, payload=_kept(hit or {}) | known)
+    return post_row(ask, post, None if hit is None else _kept(hit))
 
 
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per story, or three zeros of quality lower_bound for a page that has none."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        if whole(payload.get("stories")) == 0:
-            yield from _readings(row, dict.fromkeys(Verb, 0), Status.FAILED, quality=Quality.LOWER_BOUND)
-        elif object_id := payload.get("objectID"):
+        payload = mapping(row.payload)
+        if object_id := payload.get("objectID"):
             yield from _story(row, payload, str(object_id))
         else:
-            yield from _readings(row, {}, Status.FAILED)
+            yield from nothing_found(CONNECTOR, row, payload.get("stories"), quality=Quality.LOWER_BOUND)
 
 
 def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per story that was asked for."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         if row.status is Status.NOT_FOUND:
             more = {"object_id": row.subject, "published_at": _published_at(payload)}
             yield from _readings(row, {}, Status.NOT_FOUND, **more)
@@ -218,13 +217,7 @@ def _readings(row: Raw, counts: Mapping[Verb, Any], absent: Status, **more: Any)
 
 def _published_at(payload: Hit) -> datetime | None:
     """When the story was submitted, by the answer or else as it was known before."""
-    seconds, known = whole(payload.get("created_at_i")), payload.get("published_at")
-    try:
-        if seconds is not None:
-            return datetime.fromtimestamp(seconds, UTC)
-        return datetime.fromisoformat(known) if isinstance(known, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    return since_epoch(payload.get("created_at_i")) or moment(payload.get("published_at"))
 
 
 CONNECTOR = Connector(

@@ -37,9 +37,9 @@ from connectors.base import (
     ask_in_batches,
     failed,
     reading,
-    whole,
 )
 from connectors.errors import BadAnswer, BadRequest, SourceError
+from connectors.fields import dig, listed, total
 from connectors.http import Answer, Http, by_status
 from connectors.records import Observation, Raw, Status, Verb
 
@@ -107,10 +107,7 @@ def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 
 def _total(payload: Any) -> int | None:
-    entries = payload.get("entries") if isinstance(payload, dict) else None
-    parts = [whole(e.get("count")) if isinstance(e, dict) else None for e in entries or ()]
-    known = [part for part in parts if part is not None]
-    return sum(known) if known and len(known) == len(parts) else None
+    return total(dig(entry, "count") for entry in listed(dig(payload, "entries")))
 
 
 CONNECTOR = Connector(

@@ -32,17 +32,27 @@ begins anew at midnight UTC.
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, batches, failed, reading, whole
+from connectors.base import (
+    Ask,
+    Connector,
+    ConnectorSettings,
+    Stream,
+    VerbMeaning,
+    batches,
+    failed,
+    reading,
+    whole,
+)
+from connectors.bearer import Bearer
 from connectors.errors import (
     AuthError,
     BadAnswer,
@@ -52,7 +62,9 @@ from connectors.errors import (
     RateLimited,
     SourceError,
 )
+from connectors.fields import comma_separated, dig, first_text, listed, loads, mapping, moment, objects, plain
 from connectors.http import Answer, Http, Pace, by_status, redacted, secrets_of
+from connectors.limits import next_midnight
 from connectors.records import Basis, Observation, Raw, Status, Verb
 from connectors.urls import links_in
 
@@ -108,7 +120,7 @@ class Settings(ConnectorSettings):
     @classmethod
     def _named(cls, text: str) -> str:
         """Every profile is a known network and an id."""
-        for part in _listed(text):
+        for part in comma_separated(text):
             network, _, number = part.partition(":")
             if network not in NETWORKS or not number:
                 raise ValueError(f"{part!r} is not NETWORK:id with one of {', '.join(NETWORKS)}")
@@ -118,25 +130,21 @@ class Settings(ConnectorSettings):
     def profile_ids(self) -> Profiles:
         """The profiles named, by network."""
         found: Profiles = {}
-        for part in _listed(self.profiles):
+        for part in comma_separated(self.profiles):
             network, _, number = part.partition(":")
             found.setdefault(network, []).append(number)
         return found
 
     def names(self, verb: Verb) -> list[str]:
         """The names of metrics of a verb, the best first."""
-        return _listed(getattr(self, f"{verb.value}_metrics"))
+        return comma_separated(getattr(self, f"{verb.value}_metrics"))
 
     def missing(self) -> tuple[str, ...]:
         """A ready token needs nothing else; an app needs to know for whom it asks."""
-        if self.token and self.token.get_secret_value():
+        if plain(self.token):
             return ()
         installed = () if self.member_id or self.organization_id else ("TALLYRANK_HOOTSUITE_MEMBER_ID",)
         return (*super().missing(), *installed)
-
-
-def _listed(text: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 class Api:
@@ -144,44 +152,29 @@ class Api:
 
     def __init__(self, http: Http, ask: Ask, secrets: list[str]) -> None:
         self._http, self._settings, self._secrets = http, ask.settings, secrets
-        self._ready = ask.settings.token.get_secret_value() if ask.settings.token else ""
-        self._token = self._ready
+        ready = plain(ask.settings.token)
+        self._bearer = Bearer(ready, None if ready else self._obtained)
 
     def get(self, path: str) -> Item:
         """The answer to a GET."""
-        return self._asked(lambda headers: self._http.get(path, headers=headers))
+        return _object(self._bearer.send(lambda headers: self._http.get(path, headers=headers)))
 
     def post(self, path: str, params: Mapping[str, Any], body: Item) -> Item:
         """The answer to a POST."""
-        return self._asked(lambda headers: self._http.post(path, params, json=body, headers=headers))
+        return _object(self._bearer.send(lambda headers: self._http.post(path, params, json=body, headers=headers)))
 
-    def _asked(self, send: Callable[[dict[str, str]], Answer]) -> Item:
-        token = self._token or self._renewed()
-        try:
-            return _object(send({"Authorization": f"Bearer {token}"}))
-        except AuthError:
-            if self._ready:
-                raise
-            return _object(send({"Authorization": f"Bearer {self._renewed()}"}))
-
-    def _renewed(self) -> str:
+    def _obtained(self) -> str:
         settings = self._settings
-        secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
-        key = b64encode(f"{settings.client_id}:{secret}".encode()).decode()
-        whom = (
-            {"member_id": settings.member_id} if settings.member_id else {"organization_id": settings.organization_id}
-        )
-        form = {
-            "grant_type": "member_app" if settings.member_id else "organization_app",
-            "scope": "analytics:read",
-            **whom,
-        }
+        key = b64encode(f"{settings.client_id}:{plain(settings.client_secret)}".encode()).decode()
+        whom = "member" if settings.member_id else "organization"
+        form = {"grant_type": f"{whom}_app", "scope": "analytics:read"}
+        form |= {f"{whom}_id": settings.member_id or settings.organization_id}
         answer = _object(self._http.post("/oauth2/token", data=form, headers={"Authorization": f"Basic {key}"}))
-        self._token = str(answer.get("access_token") or "")
-        if not self._token:
+        token = str(answer.get("access_token") or "")
+        if not token:
             raise BadAnswer(NAME, "the answer that should hold a token has no `access_token`")
-        self._secrets.append(self._token)
-        return self._token
+        self._secrets.append(token)
+        return token
 
 
 def _object(answer: Answer) -> Item:
@@ -193,8 +186,8 @@ def _object(answer: Answer) -> Item:
 
 def hootsuite_error(answer: Answer, secrets: Sequence[str] = (), now: datetime | None = None) -> SourceError | None:
     """What an answer says went wrong, in any of its shapes; errors beside data are for the reader of the page."""
-    body = _loads(answer.text)
-    fields = body if isinstance(body, dict) else {}
+    body = loads(answer.text)
+    fields = mapping(body)
     if answer.status < 300 and (not fields.get("errors") or isinstance(fields.get("data"), list)):
         return by_status(answer)
     code, words = _told(fields)
@@ -204,8 +197,7 @@ def hootsuite_error(answer: Answer, secrets: Sequence[str] = (), now: datetime |
     if kind is None and answer.status == 429:
         kind = QuotaExhausted if _is_day_used_up(answer.headers) else RateLimited
     if kind is QuotaExhausted:
-        tomorrow = (now or datetime.now(UTC)).date() + timedelta(days=1)
-        resets_at = datetime.combine(tomorrow, time(), UTC)
+        resets_at = next_midnight(now or datetime.now(UTC))
         return QuotaExhausted(
             NAME, f"the allowance is used up until {resets_at:%Y-%m-%d %H:%M} UTC: {words}", resets_at
         )
@@ -217,8 +209,7 @@ def hootsuite_error(answer: Answer, secrets: Sequence[str] = (), now: datetime |
 
 def _told(fields: Item) -> tuple[int | None, str]:
     """Code and words of an error: of the list, of problem details, or of OAuth."""
-    errors = fields.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    first = next(iter(objects(fields.get("errors"))), None)
     if first:
         code = whole(first.get("code"))
         return code, f"{str(first.get('message'))[:160]} ({code})"
@@ -252,9 +243,13 @@ def fetch_posts(ask: Ask) -> Iterator[Raw]:
             try:
                 yield from _posts_of(ask, api, network, group)
             except SourceError as error:
-                yield replace(failed(ask, f"{network} {','.join(group)}", error), url=None)
+                yield replace(failed(ask, _named(network, group), error), url=None)
                 if error.is_fatal:
                     return
+
+
+def _named(network: str, profiles: Sequence[str]) -> str:
+    return f"{network} {','.join(profiles)}"
 
 
 def profiles_of(body: Item) -> Profiles:
@@ -264,7 +259,7 @@ def profiles_of(body: Item) -> Profiles:
         raise BadAnswer(NAME, "the list of profiles has no `data`")
     found: Profiles = {}
     for profile in data:
-        network, number = _field(profile, "type"), _field(profile, "id")
+        network, number = dig(profile, "type"), dig(profile, "id")
         if not isinstance(network, str) or number is None:
             raise BadAnswer(NAME, "a profile has no `type` or no `id`")
         if network in NETWORKS:
@@ -285,7 +280,7 @@ def _posts_of(ask: Ask, api: Api, network: str, profiles: Sequence[str]) -> Iter
         if page.get("errors"):
             _, words = _told(page)
             error = BadAnswer(NAME, f"part of a page was refused: {redacted(words, secrets_of(ask.settings))}")
-            yield replace(failed(ask, f"{network} {','.join(profiles)}: part of a page", error), url=None)
+            yield replace(failed(ask, f"{_named(network, profiles)}: part of a page", error), url=None)
 
 
 def pages(page_at: Callable[[str | None], Item]) -> Iterator[Item]:
@@ -294,12 +289,12 @@ def pages(page_at: Callable[[str | None], Item]) -> Iterator[Item]:
     while True:
         page = page_at(cursor)
         posts = page.get("data")
-        if not isinstance(posts, list) or not all(isinstance(_field(p, "externalId"), str) for p in posts):
+        if not isinstance(posts, list) or not all(isinstance(dig(p, "externalId"), str) for p in posts):
             raise BadAnswer(NAME, "a page of posts has no list `data`, or a post has no `externalId`")
-        info = _field(page.get("metadata"), "collectionInfo")
+        info = dig(page.get("metadata"), "collectionInfo")
         if not isinstance(info, dict):
             raise BadAnswer(NAME, "a page of posts has no `collectionInfo`, so nobody knows whether it is the last one")
-        following = _field(info.get("next"), "cursor")
+        following = dig(info.get("next"), "cursor")
         if following and following == cursor:
             raise BadAnswer(NAME, "the next page of posts is this page again")
         yield page
@@ -326,18 +321,16 @@ def project(post: Item, names: Mapping[Verb, Sequence[str]]) -> Item:
 
 def page_of(post: Item) -> str | None:
     """The web page a post links to: its first link, or the first web address in its text."""
-    links, text = post.get("links"), post.get("content")
-    found = [_field(link, "extendedUrl") for link in (links if isinstance(links, list) else [])]
-    found += links_in(text) if isinstance(text, str) else []
-    return next((link for link in found if isinstance(link, str) and link), None)
+    links = [dig(link, "extendedUrl") for link in listed(post.get("links"))]
+    return first_text([*links, *links_in(post.get("content"))])
 
 
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Six readings per post, each of the first of its metrics that came."""
     for row in rows:
-        metrics, at = _field(row.payload, "metrics"), _moment(_field(row.payload, "created_at"))
+        metrics, at = dig(row.payload, "metrics"), moment(dig(row.payload, "created_at"))
         for verb, meaning in CONNECTOR.verbs.items():
-            come = _field(metrics, verb.value)
+            come = dig(metrics, verb.value)
             name, value = _first(come) or (meaning.native, None)
             absent = Status.HIDDEN if come == [] else Status.FAILED
             yield reading(
@@ -349,25 +342,6 @@ def _first(come: Any) -> tuple[str, Any] | None:
     """Name and value of the first metric of a verb that came."""
     first = come[0] if isinstance(come, list) and come else None
     return (str(first[0]), first[1]) if isinstance(first, list) and len(first) == 2 else None
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(
@@ -409,5 +383,6 @@ CONNECTOR = Connector(
         ),
     },
     basis=Basis.POST,
+    is_tool=True,
     cost="Part of a Hootsuite plan with API access.",
 )

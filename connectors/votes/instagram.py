@@ -2,6 +2,9 @@
 
 - media: `/{user_id}/media`, newest first, with the `*_count` fields, 50 per page.
 - by_post: `GET /?ids=…`, 50 media per request, the same counters.
+- audience (off unless `audience_url` is set): `/{user_id}/insights` with `metric_type=total_value` and a `breakdown`,
+  one request per report: accounts that engaged with us, by country, and by age and gender; the last day's views by
+  whether they came from followers. Segments only, never totals, filed under `audience_url`.
 
 The caption is read for one thing only, the first web address in it, and is not kept. Instagram does not link addresses
 in captions, so a medium without one stands for its own permalink.
@@ -15,35 +18,32 @@ With `insights` on, a medium that lacks a counter is asked for its insights, one
 medium, because one unsupported metric fails the whole question. Metrics answer with `values` or with `total_value`; an
 empty list stands for missing data and is never 0. Insights lag by up to 48 hours.
 
+The audience counts people, not clicks of one kind: an account that engaged (liked, commented, saved, sent on) in the
+timeframe counts once and stands under like; `native` names the metric. Countries are the first 45 only, people of
+unknown age or country are left out, and an account with too few of them gets an empty list: no segments, not 0.
+Segments below `segment_minimum` are withheld before they are stored.
+
 Quota: a share of the account's impressions; usage headers as on Facebook. Retention: as long as the purpose needs it.
 Names, owners, texts and media addresses are not kept.
 
-UNVERIFIED: the largest page size of `/media`, the formula of the quota, the inner keys of `total_value`.
+UNVERIFIED: the largest page size of `/media`, the formula of the quota, and of the audience all but the shape of a
+breakdown (read from a recorded answer about a medium) and the names of timeframes and of `follow_type` (from Meta's own
+client): so metric, timeframe and breakdowns are settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, Stream, VerbMeaning, reading, whole
-from connectors.errors import BadAnswer, BadRequest, NotPermitted
-from connectors.graph import (
-    MOST_IDS,
-    GraphSettings,
-    Item,
-    account_rows,
-    connect,
-    dig,
-    items,
-    moment,
-    refresh,
-    stopping,
-)
+from connectors.base import SUPPRESSED, Ask, Connector, Stream, VerbMeaning, account_rows, cell, reading, whole
+from connectors.errors import BadAnswer, BadRequest, Gone, NotPermitted
+from connectors.fields import dig, first_text, listed, moment, picked
+from connectors.graph import MOST_IDS, GraphSettings, Item, connect, items, refresh, stopping
 from connectors.http import Http
 from connectors.records import Basis, Observation, Raw, Status, Verb
 from connectors.urls import links_in
@@ -60,6 +60,8 @@ METRICS = {
     "saved_count": "saved",
     "view_count": "views",
 }
+VIEWS = "views"
+AUDIENCE_VERBS = (Verb.LIKE, Verb.VIEW)
 METRICS_BY_KIND = {"FEED": tuple(METRICS.values()), "REELS": tuple(METRICS.values()), "STORY": ("shares", "views")}
 
 
@@ -71,6 +73,13 @@ class Settings(GraphSettings):
 
     user_id: str | None = Field(None, description="Id of the professional account (a number, not its name).")
     insights: bool = Field(False, description="Ask the insights of media that lack a counter, one request each.")
+    audience_url: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="Address of your profile: set it to ask who engaged with you."
+    )
+    audience_metric: str = Field("engaged_audience_demographics", description="The metric that counts those people.")
+    audience_timeframe: str = Field("this_month", description="The time in which they engaged.")
+    audience_breakdowns: str = Field("country;age,gender", description="Reports, separated by semicolons.")
+    audience_views: str = Field("follow_type", description="Breakdown of the last day's views; empty for none.")
 
 
 def fetch_media(ask: Ask) -> Iterator[Raw]:
@@ -88,20 +97,17 @@ def _media_of(ask: Ask, http: Http, user: str) -> Iterator[Raw]:
 
 def page_of(item: Item) -> str | None:
     """The web page a medium is about: the first address in its caption, or else its own permalink."""
-    caption, permalink = item.get("caption"), item.get("permalink")
-    links = links_in(caption) if isinstance(caption, str) else []
-    return links[0] if links else permalink if isinstance(permalink, str) else None
+    return first_text([*links_in(item.get("caption")), item.get("permalink")])
 
 
 def project_media(item: Item) -> Item:
     """What parsing reads of a medium."""
-    return {name: item[name] for name in ("timestamp", *COUNTERS) if name in item}
+    return picked(item, ("timestamp", *COUNTERS))
 
 
 def project_insights(body: Any) -> dict[str, int]:
     """Metrics by name, from `values` (the last one) or from `total_value`; what is missing is left out."""
-    data = dig(body, "data")
-    found = {dig(metric, "name"): _metric(metric) for metric in (data if isinstance(data, list) else [])}
+    found = {dig(metric, "name"): _metric(metric) for metric in listed(dig(body, "data"))}
     return {str(name): count for name, count in found.items() if name and count is not None}
 
 
@@ -121,10 +127,10 @@ def _completed(ask: Ask, http: Http, item: Item) -> Item:
         return kept
     try:
         with stopping():
-            answer = http.get(f"/{item['id']}/insights", {"metric": ",".join(asked)})
-    except (BadRequest, NotPermitted):  # too few viewers, or a metric this kind of medium has not: still hidden
+            found = project_insights(http.get(f"/{item['id']}/insights", {"metric": ",".join(asked)}).json())
+    except (BadAnswer, BadRequest, Gone, NotPermitted):  # too few viewers, or no such metric or address: still hidden
         return kept
-    return kept | {"insights": project_insights(answer.json())}
+    return kept | {"insights": found}
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -149,6 +155,80 @@ def parse_media(rows: Sequence[Raw]) -> Iterator[Observation]:
             )
 
 
+def fetch_audience(ask: Ask) -> Iterator[Raw]:
+    """The segments of the account's audience; nothing unless an address is set. A report that fails fails alone."""
+    if not ask.settings.audience_url:
+        return
+    with connect(NAME, ask) as http:
+        reports = audience_reports(ask.settings)
+        yield from account_rows(ask, list(reports), lambda report: _audience(ask, http, reports[report]))
+
+
+def audience_reports(settings: Settings) -> dict[str, dict[str, str]]:
+    """The parameters of each report, by its name."""
+    people = {"metric": settings.audience_metric, "period": "lifetime", "timeframe": settings.audience_timeframe}
+    asked = [people | {"breakdown": b} for text in settings.audience_breakdowns.split(";") if (b := _tidy(text))]
+    if views := _tidy(settings.audience_views):
+        asked.append({"metric": VIEWS, "period": "day", "breakdown": views})
+    return {f"{report['metric']} by {report['breakdown']}": report for report in asked}
+
+
+def _tidy(text: str) -> str:
+    return ",".join(part.strip() for part in text.split(",") if part.strip())
+
+
+def _audience(ask: Ask, http: Http, report: Mapping[str, str]) -> Iterator[Raw]:
+    with stopping():
+        answer = http.get(f"/{ask.settings.user_id}/insights", {**report, "metric_type": "total_value"})
+    metric, url = report["metric"], ask.settings.audience_url
+    verb = Verb.VIEW if metric == VIEWS else Verb.LIKE
+    for segment, value in segments_in(answer.json(), metric).items():
+        payload = {"segment": segment, "metric": metric, "verb": verb.value, "count": cell(ask, value)}
+        yield Raw(f"{metric} {segment}", ask.observed_at, url=url, payload=payload)
+
+
+def segments_in(body: Any, metric: str) -> dict[str, Any]:
+    """Values by segment. An empty `data` is missing data: no segments; anything else must be of the known shape."""
+    data = dig(body, "data")
+    if not isinstance(data, list):
+        raise BadAnswer(NAME, "the insights have no list `data`")
+    breakdowns = [_list(dig(m, "total_value", "breakdowns")) for m in data if dig(m, "name") == metric]
+    if data and not breakdowns:
+        raise BadAnswer(NAME, f"the insights do not hold {metric}")
+    return {
+        _segment(b, result): dig(result, "value")
+        for some in breakdowns
+        for b in some
+        for result in _list(dig(b, "results"))
+    }
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadAnswer(NAME, "the insights are not broken down")
+    return value
+
+
+def _segment(breakdown: Any, result: Any) -> str:
+    keys, values = _list(dig(breakdown, "dimension_keys")), _list(dig(result, "dimension_values"))
+    if len(keys) != len(values) or not all(isinstance(word, str) for word in (*keys, *values)):
+        raise BadAnswer(NAME, "a segment does not say what it is a part of")
+    pairs = zip(keys, values, strict=True)
+    return ";".join(f"{key}={value}" for key, value in pairs if key != "timeframe")
+
+
+def parse_audience(rows: Sequence[Raw]) -> Iterator[Observation]:
+    """One reading per segment, about the account."""
+    for row in rows:
+        segment, metric, count = (dig(row.payload, name) for name in ("segment", "metric", "count"))
+        verb = next((v for v in AUDIENCE_VERBS if v.value == dig(row.payload, "verb")), None)
+        if not isinstance(segment, str) or not segment or not isinstance(metric, str) or verb is None:
+            continue  # without its segment it would be taken for a total
+        absent = Status.HIDDEN if count == SUPPRESSED else Status.FAILED
+        more = {"basis": Basis.PAGE, "native": metric, "segment": segment}
+        yield reading(CONNECTOR, verb, row, count, absent=absent, **more)
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="Instagram",
@@ -171,6 +251,16 @@ CONNECTOR = Connector(
             parse=parse_media,
             batch=MOST_IDS,
             requests_per_1000=20,
+        ),
+        Stream(
+            name="audience",
+            title="Who engaged with our own account, by country, age and gender",
+            asks="account",
+            is_segmented=True,
+            fetch=fetch_audience,
+            parse=parse_audience,
+            basis=Basis.PAGE,
+            verbs=AUDIENCE_VERBS,
         ),
     ),
     quota="An allowance that grows with the account's impressions, told in percent by the usage headers.",

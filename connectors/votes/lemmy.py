@@ -30,7 +30,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
@@ -46,10 +45,12 @@ from connectors.base import (
     VerbMeaning,
     ask_in_batches,
     failed,
+    nothing_found,
+    post_row,
     reading,
-    whole,
 )
 from connectors.errors import BadAnswer, BadRequest, Gone, NotPermitted, RateLimited, SourceError
+from connectors.fields import dig, mapping, moment, picked
 from connectors.http import Answer, Http, by_status, retry_after
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import url_key, url_variants
@@ -116,8 +117,8 @@ class _Api:
 
     def post(self, object_id: str) -> Fields:
         """One post by its id."""
-        view = _field(self.http.get(f"/api/{self.version}/post", {"id": object_id}).json(), "post_view")
-        if str(_field(_field(view, "post"), "id")) != object_id:
+        view = dig(self.http.get(f"/api/{self.version}/post", {"id": object_id}).json(), "post_view")
+        if str(dig(view, "post", "id")) != object_id:
             raise BadAnswer(NAME, "the answer is not the post that was asked for")
         return dict(view)
 
@@ -129,12 +130,12 @@ class _Api:
     def _page_v4(self, address: str, cursor: Any) -> tuple[list[Fields], Any]:
         asked = {"search_term": address, "type_": "posts", "post_url_only": "true", "limit": MOST}
         answer = self.http.get("/api/v4/search", asked | ({"page_cursor": cursor} if cursor else {})).json()
-        return _posts_in(answer), _field(answer, "next_page")
+        return _posts_in(answer), dig(answer, "next_page")
 
 
 def _posts_in(answer: Any) -> list[Fields]:
-    posts = _field(answer, "posts")
-    if not isinstance(posts, list) or not all(_field(_field(post, "post"), "id") for post in posts):
+    posts = dig(answer, "posts")
+    if not isinstance(posts, list) or not all(dig(post, "post", "id") for post in posts):
         raise BadAnswer(NAME, "the answer has no list `posts`, or a post has no `id`")
     return posts
 
@@ -163,7 +164,7 @@ def version_of(http: Http) -> Version:
         site = http.get("/api/v3/site").json()
     except Gone:
         site = http.get("/api/v4/site").json()
-    told = re.match(r"(\d+)\.", str(_field(site, "version")))
+    told = re.match(r"(\d+)\.", str(dig(site, "version")))
     if told is None:
         raise BadAnswer(NAME, "the instance does not tell its `version`; set TALLYRANK_LEMMY_API")
     return "v4" if int(told[1]) >= 1 else "v3"
@@ -208,7 +209,7 @@ def _kept(view: Fields) -> Fields:
     return {
         "object_id": str(post["id"]),
         "made_at": made,
-        **{name: counts[name] for name in COUNTERS if name in counts},
+        **picked(counts, COUNTERS),
     }
 
 
@@ -228,42 +229,39 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
 
 
 def _refreshed(ask: Ask, api: _Api, post: Post) -> Raw:
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
     if not post.object_id.isdecimal():
         raise BadRequest(NAME, "no id of a post (a number)")
     try:
         view = api.post(post.object_id)
     except Gone:
-        return Raw(post.object_id, ask.observed_at, Status.NOT_FOUND, post.url, known)
+        return post_row(ask, post, None)
     is_gone = view["post"].get("deleted") is True or view["post"].get("removed") is True
     is_other = bool(post.url) and _key(view) != url_key(post.url)
     if is_gone or is_other:
-        return Raw(post.object_id, ask.observed_at, Status.NOT_FOUND, post.url, known)
-    return Raw(post.object_id, ask.observed_at, url=post.url or view["post"].get("url"), payload=_kept(view) | known)
+        return post_row(ask, post, None)
+    return replace(post_row(ask, post, _kept(view)), url=post.url or view["post"].get("url"))
 
 
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per post, or three zeros for a page that has none."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         if payload.get("object_id"):
             yield from _readings(row, payload, str(payload["object_id"]))
         else:
-            count = 0 if whole(payload.get("posts")) == 0 else None
-            counts = dict.fromkeys(CONNECTOR.verbs, count)
-            yield from (reading(CONNECTOR, verb, row, n, absent=Status.FAILED) for verb, n in counts.items())
+            yield from nothing_found(CONNECTOR, row, payload.get("posts"))
 
 
 def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per post that was asked for."""
     for row in rows:
-        yield from _readings(row, row.payload if isinstance(row.payload, dict) else {}, row.subject)
+        yield from _readings(row, mapping(row.payload), row.subject)
 
 
 def _readings(row: Raw, payload: Mapping[str, Any], object_id: str) -> Iterator[Observation]:
     is_read = row.status is Status.OBSERVED and bool(payload.get("object_id"))
     absent = row.status if row.status is not Status.OBSERVED else Status.HIDDEN if is_read else Status.FAILED
-    at = _moment(payload.get("made_at")) or _moment(payload.get("published_at"))
+    at = moment(payload.get("made_at")) or moment(payload.get("published_at"))
     counts = {
         Verb.LIKE: payload.get("upvotes"),
         Verb.COMMENT: payload.get("comments"),
@@ -271,19 +269,6 @@ def _readings(row: Raw, payload: Mapping[str, Any], object_id: str) -> Iterator[
     }
     for verb, count in counts.items():
         yield reading(CONNECTOR, verb, row, count, absent=absent, object_id=object_id, published_at=at)
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _moment(text: Any) -> datetime | None:
-    """A time with or without a zone; without one it is UTC."""
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(

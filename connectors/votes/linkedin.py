@@ -33,12 +33,11 @@ keeping social activity: we keep six months.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -53,6 +52,7 @@ from connectors.base import (
     Post,
     Stream,
     VerbMeaning,
+    account_rows,
     ask_in_batches,
     cell,
     failed,
@@ -68,8 +68,9 @@ from connectors.errors import (
     QuotaExhausted,
     SourceError,
 )
-from connectors.graph import account_rows, dig
+from connectors.fields import comma_separated, dig, first_text, loads, mapping, moment, picked, plain, since_epoch, text
 from connectors.http import Answer, Http, by_status
+from connectors.limits import next_midnight
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import links_in
 
@@ -114,12 +115,12 @@ class Settings(ConnectorSettings):
     @property
     def author_urns(self) -> list[str]:
         """The authors, each once."""
-        return list(dict.fromkeys(a.strip() for a in self.authors.split(",") if a.strip()))
+        return comma_separated(self.authors)
 
 
 def linkedin_error(answer: Answer, resets_at: datetime | None = None) -> SourceError | None:
     """What an answer says went wrong: by HTTP status; a 429 that names the throttle is the day's allowance."""
-    body = _loads(answer.text) if answer.status >= 300 else None
+    body = loads(answer.text) if answer.status >= 300 else None
     words = f"HTTP {answer.status}: {dig(body, 'message') or answer.text[:160]}"
     if answer.status == 401:
         return AuthError(answer.source, f"the token is refused or expired; sign in again. {words}")
@@ -134,13 +135,12 @@ def linkedin_error(answer: Answer, resets_at: datetime | None = None) -> SourceE
 
 def _linkedin(ask: Ask) -> Http:
     settings = ask.settings
-    tomorrow = datetime.combine(ask.observed_at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
     headers = {
-        "Authorization": f"Bearer {settings.token.get_secret_value() if settings.token else ''}",
+        "Authorization": f"Bearer {plain(settings.token)}",
         "LinkedIn-Version": settings.version,
         "X-Restli-Protocol-Version": "2.0.0",
     }
-    return Http(NAME, ask, classify=partial(linkedin_error, resets_at=tomorrow), headers=headers)
+    return Http(NAME, ask, classify=partial(linkedin_error, resets_at=next_midnight(ask.observed_at)), headers=headers)
 
 
 def urn_list(urns: Iterable[str]) -> str:
@@ -209,14 +209,13 @@ def _is_published(element: Item) -> bool:
 
 
 def _post(object_id: str, element: Item) -> Post:
-    return Post(object_id, page_of(element) or "", _moment(element.get("publishedAt")))
+    return Post(object_id, page_of(element) or "", since_epoch(element.get("publishedAt"), 1000))
 
 
 def page_of(element: Item) -> str | None:
     """The web page a post is about: its link card's, or else the first address in its text."""
-    source, text = dig(element, "content", "article", "source"), element.get("commentary")
-    links = links_in(_ESCAPED.sub(r"\1", text)) if isinstance(text, str) else []
-    return source if isinstance(source, str) and source else links[0] if links else None
+    source, words = dig(element, "content", "article", "source"), text(element.get("commentary"))
+    return first_text([source, *links_in(_ESCAPED.sub(r"\1", words or ""))])
 
 
 def _counted(ask: Ask, http: Http, author: str, posts: Sequence[Post], *, is_sure: bool = True) -> Iterator[Raw]:
@@ -231,8 +230,7 @@ def _counted(ask: Ask, http: Http, author: str, posts: Sequence[Post], *, is_sur
 
 
 def _row(ask: Ask, post: Post, payload: Item) -> Raw:
-    at = post.published_at.isoformat() if post.published_at else None
-    return Raw(post.object_id, ask.observed_at, url=post.url or None, payload=payload | {"published_at": at})
+    return Raw(post.object_id, ask.observed_at, url=post.url or None, payload=payload | post.known)
 
 
 def _left_out(ask: Ask, post: Post, is_sure: bool) -> str:
@@ -262,11 +260,11 @@ def _counted_urn(element: Item) -> str:
 
 def project(statistics: Any) -> Item | None:
     """The counters that came; None where there is no such object."""
-    return {n: statistics[n] for n in COUNTERS if n in statistics} if isinstance(statistics, dict) else None
+    return picked(statistics, COUNTERS) if isinstance(statistics, dict) else None
 
 
 def _member_row(ask: Ask, http: Http, post: Post) -> Raw:
-    wanted = [m.strip() for m in ask.settings.member_metrics.split(",") if m.strip()]
+    wanted = comma_separated(ask.settings.member_metrics)
     return _row(ask, post, {"kind": "member", "metrics": {m: _metric(http, post.object_id, m) for m in wanted}})
 
 
@@ -312,7 +310,7 @@ def _refreshed(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
         elif not isinstance(element.get("author"), str):
             yield failed(ask, post, BadAnswer(NAME, "the post came without its author"))
         else:
-            at = _moment(element.get("publishedAt")) or post.published_at
+            at = since_epoch(element.get("publishedAt"), 1000) or post.published_at
             by_author[element["author"]].append(replace(post, published_at=at))
     for author, group in by_author.items():
         try:
@@ -335,7 +333,7 @@ def _batch(http: Http, resource: str, posts: Sequence[Post]) -> tuple[Item, Item
     results, errors = dig(body, "results"), dig(body, "errors")
     if not isinstance(results, dict):
         raise BadAnswer(NAME, "the answer by ids has no `results`")
-    return {k: v for k, v in results.items() if isinstance(v, dict)}, errors if isinstance(errors, dict) else {}
+    return {k: v for k, v in results.items() if isinstance(v, dict)}, mapping(errors)
 
 
 def _missing(ask: Ask, post: Post, errors: Item) -> Raw:
@@ -366,7 +364,7 @@ def by_kind(ask: Ask, summaries: Any) -> Item | None:
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Six readings per post."""
     for row in rows:
-        more = {"object_id": row.subject, "published_at": _time(dig(row.payload, "published_at"))}
+        more = {"object_id": row.subject, "published_at": moment(dig(row.payload, "published_at"))}
         for verb in CONNECTOR.verbs:
             if row.status is Status.NOT_FOUND:
                 yield reading(CONNECTOR, verb, row, None, absent=Status.NOT_FOUND, **more)
@@ -411,35 +409,12 @@ def _natural(value: Any) -> int | None:
 def parse_by_reaction(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per post and kind of reaction, as segments."""
     for row in rows:
-        more = {"object_id": row.subject, "published_at": _time(dig(row.payload, "published_at"))}
+        more = {"object_id": row.subject, "published_at": moment(dig(row.payload, "published_at"))}
         for kind in REACTIONS:
             value = dig(row.payload, "reactions", kind)
             absent = Status.HIDDEN if value == "suppressed" else Status.FAILED
             more |= {"segment": f"reaction={kind}", "native": "reactionSummaries"}
             yield reading(CONNECTOR, Verb.LIKE, row, value, absent=absent, **more)
-
-
-def _moment(milliseconds: Any) -> datetime | None:
-    count = whole(milliseconds)
-    try:
-        return None if count is None else datetime.fromtimestamp(count / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at if at and at.tzinfo else None
-    except ValueError:
-        return None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 CONNECTOR = Connector(
@@ -454,6 +429,7 @@ CONNECTOR = Connector(
             name="by_reaction",
             title="Reactions to posts of our own pages, by kind",
             asks="account",
+            is_segmented=True,
             fetch=fetch_by_reaction,
             parse=parse_by_reaction,
             batch=PAGE_SIZE,

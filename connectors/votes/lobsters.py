@@ -23,16 +23,29 @@ UNVERIFIED: that `Retry-After` never comes (it is read where it does); how merge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, ConnectorSettings, Post, Stream, VerbMeaning, ask_in_batches, reading, whole
-from connectors.errors import BadAnswer, BadRequest, Gone, QuotaExhausted, RateLimited, SourceError
-from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, by_status, retry_after
+from connectors.base import (
+    Ask,
+    Connector,
+    ConnectorSettings,
+    Post,
+    Stream,
+    VerbMeaning,
+    ask_in_batches,
+    nothing_found,
+    post_row,
+    reading,
+)
+from connectors.errors import BadAnswer, BadRequest, Gone, SourceError
+from connectors.fields import mapping, moment, picked
+from connectors.http import Answer, Http, by_status, retry_after
+from connectors.limits import limited
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import url_key
 
@@ -59,10 +72,7 @@ def lobsters_error(answer: Answer) -> SourceError | None:
     if answer.status != 429:
         return by_status(answer)
     seconds, words = window_ends_in(answer), f"HTTP 429: {answer.text[:160]}"
-    if seconds is None or seconds <= LONGEST_WAIT_SECONDS:
-        return RateLimited(answer.source, words, seconds)
-    resets_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return QuotaExhausted(answer.source, f"no more until {resets_at:%Y-%m-%d %H:%M} UTC: {words}", resets_at)
+    return limited(answer.source, words, seconds)
 
 
 def window_ends_in(answer: Answer) -> float | None:
@@ -94,7 +104,7 @@ def _kept(story: Any) -> Fields:
     """What parsing reads of a story."""
     if not isinstance(story, dict) or not isinstance(story.get("short_id"), str):
         raise BadAnswer(NAME, "a story has no `short_id`")
-    return {"object_id": story["short_id"], **{name: story[name] for name in KEPT if name in story}}
+    return {"object_id": story["short_id"], **picked(story, KEPT)}
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -105,43 +115,40 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
 
 def _refreshed(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
     for post in posts:
-        known = {"published_at": post.published_at.isoformat() if post.published_at else None}
         if not post.object_id.isalnum() or not post.object_id.isascii():
             raise BadRequest(NAME, "no id of a story (letters and digits)")
         try:
             story = http.get(f"/s/{post.object_id}.json").json()
         except Gone:
-            yield Raw(post.object_id, ask.observed_at, Status.NOT_FOUND, post.url, known)
+            yield post_row(ask, post, None)
             continue
         payload = _kept(story)
         if payload["object_id"] != post.object_id:
             raise BadAnswer(NAME, "the answer is not the story that was asked for")
         link = story.get("url")
         url = post.url or (link if isinstance(link, str) and url_key(link) else None)
-        yield Raw(post.object_id, ask.observed_at, url=url, payload=payload | known)
+        yield Raw(post.object_id, ask.observed_at, url=url, payload=payload | post.known)
 
 
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per story, or three zeros of quality lower_bound for a page that has none."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         if payload.get("object_id"):
             yield from _readings(row, payload, str(payload["object_id"]))
-            continue
-        count = 0 if whole(payload.get("stories")) == 0 else None
-        for verb in CONNECTOR.verbs:
-            yield reading(CONNECTOR, verb, row, count, absent=Status.FAILED, quality=Quality.LOWER_BOUND)
+        else:
+            yield from nothing_found(CONNECTOR, row, payload.get("stories"), quality=Quality.LOWER_BOUND)
 
 
 def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per story that was asked for."""
     for row in rows:
-        yield from _readings(row, row.payload if isinstance(row.payload, dict) else {}, row.subject)
+        yield from _readings(row, mapping(row.payload), row.subject)
 
 
 def _readings(row: Raw, payload: Mapping[str, Any], object_id: str) -> Iterator[Observation]:
     is_read = row.status is Status.OBSERVED and bool(payload.get("object_id"))
-    at = _moment(payload.get("created_at")) or _moment(payload.get("published_at"))
+    at = moment(payload.get("created_at")) or moment(payload.get("published_at"))
     shares = {Verb.SHARE: ("stories", 1 if is_read else None)}
     fields = {Verb.LIKE: "score", Verb.COMMENT: "comment_count"}
     counts = {verb: (name, payload.get(name)) for verb, name in fields.items()} | shares
@@ -149,15 +156,6 @@ def _readings(row: Raw, payload: Mapping[str, Any], object_id: str) -> Iterator[
         is_withheld = name in payload and payload[name] is None
         absent = Status.HIDDEN if is_withheld else Status.FAILED if row.status is Status.OBSERVED else row.status
         yield reading(CONNECTOR, verb, row, count, absent=absent, object_id=object_id, published_at=at)
-
-
-def _moment(text: Any) -> datetime | None:
-    """A time with or without a zone; without one it is UTC."""
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(

@@ -4,7 +4,7 @@ Base address is an instance; every path begins with `/api` (an address that ends
 
 - by_post: `GET /api/v1/statuses?id[]=…&id[]=…` (since 4.3; posts that are gone are left out, and asked for once more
   by themselves, lest a short answer be taken for deletions). An instance that refuses this or does not know it is asked
-  for each post by itself: `GET /api/v1/statuses/<id>`, where 404 means gone.
+  for each post by itself: `GET /api/v1/statuses/<id>`, where 404 with `error` in it means gone.
 - trends: `GET /api/v1/trends/links?limit=20&offset=…`, the links that trend with `history`, seven days of
   `{"day", "accounts", "uses"}` whose numbers are text. Read from `base_url` and from each of `instances`, and matched
   to our pages by URL key. Several spellings of a page on one instance are added; over instances the largest number
@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from html import unescape
@@ -54,7 +54,10 @@ from connectors.base import (
     reading,
     whole,
 )
-from connectors.errors import AuthError, BadAnswer, Gone, RateLimited, SourceError
+from connectors.errors import AuthError, BadAnswer, Gone, NotPermitted, RateLimited, SourceError, Unavailable
+from connectors.fallback import REFUSALS as REFUSALS_OF_MANY
+from connectors.fallback import ManyOrOne, about, id_text
+from connectors.fields import comma_separated, dig, listed, mapping, moment, total
 from connectors.http import Answer, Http, Pace, by_status, retry_after
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import url_key
@@ -63,6 +66,8 @@ NAME = "mastodon"
 BATCH = 20
 TREND_PAGE, TIMELINE_PAGE = 20, 40
 WINDOW_SECONDS = 300.0
+# An instance may ask for a sign-in, or break, over the question for many alone.
+REFUSALS = (*REFUSALS_OF_MANY, AuthError, NotPermitted, Unavailable)
 COUNTERS = ("replies_count", "reblogs_count", "favourites_count", "quotes_count")
 
 _ANCHOR = re.compile(r"<a\b[^>]*>", re.IGNORECASE)
@@ -89,7 +94,7 @@ class Settings(ConnectorSettings):
 
     def others(self) -> list[str]:
         """The addresses of the further instances."""
-        names = [name.strip().rstrip("/") for name in self.instances.split(",") if name.strip()]
+        names = [name.rstrip("/") for name in comma_separated(self.instances)]
         return [name if "://" in name else f"https://{name}" for name in names]
 
 
@@ -105,7 +110,7 @@ def mastodon_error(answer: Answer) -> SourceError | None:
 
 def window_ends_in(answer: Answer) -> float | None:
     """Seconds until the window of requests ends, by `X-RateLimit-Reset` (an ISO time) or `Retry-After`."""
-    ends = _moment(answer.headers.get("x-ratelimit-reset"))
+    ends = moment(answer.headers.get("x-ratelimit-reset"))
     return max((ends - datetime.now(UTC)).total_seconds(), 0.0) if ends else retry_after(answer)
 
 
@@ -117,7 +122,8 @@ def _pause(answer: Answer, pace: Pace) -> None:
 
 def _http(ask: Ask, address: str | None = None) -> Http:
     """A client of one instance; the token goes to our own instance alone."""
-    site = (address.replace("{day}", ask.day.isoformat()) if address else ask.base_url).removesuffix("/api")
+    site = address.replace("{day}", ask.day.isoformat()) if address else ask.base_url
+    site = site.removesuffix("/v1").removesuffix("/api")
     token = ask.settings.token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token and not address else {}
     return Http(NAME, ask, classify=mastodon_error, after=_pause, headers=headers, base_url=f"{site}/api")
@@ -125,18 +131,14 @@ def _http(ask: Ask, address: str | None = None) -> Http:
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
     """The counters of known posts, many at once; one by one where the first request for many is refused."""
-    size = ask.settings.batch_size
     with _http(ask) as http:
-        first = list(ask_in_batches(ask, ask.posts[:size], size, partial(_many, ask, http)))
-        if first and all(row.status is Status.FAILED for row in first):
-            yield from ask_in_batches(ask, ask.posts, 1, partial(_one, ask, http))
-            return
-        yield from first
-        yield from ask_in_batches(ask, ask.posts[size:], size, partial(_many, ask, http))
+        forms = ManyOrOne[Post](ask, partial(_many, ask, http), lambda post: _one(ask, http, [post]), REFUSALS)
+        yield from ask_in_batches(ask, ask.posts, ask.settings.batch_size, forms)
 
 
 def _many(ask: Ask, http: Http, posts: Sequence[Post]) -> list[Raw]:
-    found = {s["id"]: s for s in _statuses(http.get("/v1/statuses", [("id[]", p.object_id) for p in posts]))}
+    statuses = _statuses(http.get("/v1/statuses", [("id[]", p.object_id) for p in posts]))
+    found = about(NAME, {p.object_id for p in posts}, {s["id"]: s for s in statuses})
     missing = [post for post in posts if post.object_id not in found]
     rows = [_row(ask, post, found[post.object_id]) for post in posts if post.object_id in found]
     return [*rows, *ask_in_batches(ask, missing, 1, partial(_one, ask, http))]
@@ -145,22 +147,32 @@ def _many(ask: Ask, http: Http, posts: Sequence[Post]) -> list[Raw]:
 def _one(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
     for post in posts:
         status: Fields | None = None
-        with suppress(Gone):
+        with _unless_gone():
             status = http.get(f"/v1/statuses/{quote(post.object_id, safe='')}").json()
-            if _field(status, "id") != post.object_id:
+            if id_text(dig(status, "id")) != post.object_id:
                 raise BadAnswer(NAME, "the answer is not the post that was asked for")
         yield _row(ask, post, status)
 
 
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Ends quietly at a 404 in the words of an instance; any other 404 is a wrong address, and no post that is gone."""
+    try:
+        yield
+    except Gone as error:
+        if '"error"' not in error.message:
+            raise
+
+
 def _statuses(answer: Answer) -> list[Fields]:
     statuses = answer.json()
-    if not isinstance(statuses, list) or not all(isinstance(_field(s, "id"), str) for s in statuses):
+    if not isinstance(statuses, list) or not all(isinstance(id_text(dig(s, "id")), str) for s in statuses):
         raise BadAnswer(NAME, "not a list of posts with ids")
-    return statuses
+    return [{**status, "id": id_text(status["id"])} for status in statuses]
 
 
 def _row(ask: Ask, post: Post, status: Fields | None) -> Raw:
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
+    known = post.known
     if status is None:
         return Raw(post.object_id, ask.observed_at, Status.NOT_FOUND, post.url or None, known)
     return Raw(post.object_id, ask.observed_at, url=post.url or link_of(status), payload=_kept(status) | known)
@@ -170,7 +182,7 @@ def _kept(status: Fields) -> Fields:
     """What parsing reads: of a boost, the counters of the post that it repeats."""
     counted = status["reblog"] if isinstance(status.get("reblog"), dict) else status
     return {
-        "object_id": status["id"],
+        "object_id": id_text(status["id"]),
         "created_at": status.get("created_at"),
         **{n: counted[n] for n in COUNTERS if n in counted},
     }
@@ -179,7 +191,7 @@ def _kept(status: Fields) -> Fields:
 def link_of(status: Fields) -> str | None:
     """The page that a post is about: its card's address, else the first link that is neither a person nor a tag."""
     told = status["reblog"] if isinstance(status.get("reblog"), dict) else status
-    card, text = _field(told.get("card"), "url"), told.get("content")
+    card, text = dig(told.get("card"), "url"), told.get("content")
     if isinstance(card, str) and url_key(card):
         return card
     anchors = _ANCHOR.findall(text) if isinstance(text, str) else []
@@ -230,14 +242,14 @@ def trending(page: Callable[[int], list[Fields]], most: int) -> Iterator[Fields]
 
 def _trend_page(http: Http, offset: int) -> list[Fields]:
     links = http.get("/v1/trends/links", {"limit": TREND_PAGE, "offset": offset}).json()
-    if not isinstance(links, list) or not all(isinstance(_field(link, "url"), str) for link in links):
+    if not isinstance(links, list) or not all(isinstance(dig(link, "url"), str) for link in links):
         raise BadAnswer(NAME, "not a list of links with addresses")
     return links
 
 
 def _uses(link: Fields) -> list[Any] | None:
     history = link.get("history")
-    return [_field(day, "uses") for day in history] if isinstance(history, list) else None
+    return [dig(day, "uses") for day in history] if isinstance(history, list) else None
 
 
 def _untold(ask: Ask, url: str) -> Raw:
@@ -295,9 +307,9 @@ def _timeline_page(http: Http, link: str, max_id: str | None) -> tuple[list[Fiel
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per post, or three hidden ones for a page whose posts nobody lists."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         found = payload.get("object_id") or (None if row.status is Status.HIDDEN else row.subject)
-        at = _moment(payload.get("created_at")) or _moment(payload.get("published_at"))
+        at = moment(payload.get("created_at")) or moment(payload.get("published_at"))
         more: Fields = {"object_id": found, "published_at": at, "basis": Basis.POST}
         for verb, (name, value) in _counts(payload).items():
             absent = row.status if row.status is not Status.OBSERVED else Status.FAILED
@@ -318,8 +330,8 @@ def _counts(payload: Fields) -> dict[Verb, tuple[str, Any]]:
 def parse_trends(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per page: the uses of its links on the instance that knows most of them."""
     for row in rows:
-        instances = _field(row.payload, "instances")
-        sums = [_sum_of(instance) for instance in (instances if isinstance(instances, list) else [])]
+        instances = dig(row.payload, "instances")
+        sums = [_sum_of(instance) for instance in listed(instances)]
         known = [uses for uses in sums if uses is not None]
         absent = row.status if row.status is not Status.OBSERVED else Status.FAILED
         yield reading(CONNECTOR, Verb.SHARE, row, max(known, default=None), absent=absent, native="uses")
@@ -327,24 +339,8 @@ def parse_trends(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 def _sum_of(instance: Any) -> int | None:
     """Uses of all links over all days; None as soon as one of them cannot be read."""
-    links = _field(instance, "links")
-    days = [_field(link, "uses") for link in links] if isinstance(links, list) else []
-    counts = [whole(uses) for day in days for uses in (day if isinstance(day, list) and day else [None])]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known and len(known) == len(counts) else None
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _moment(value: Any) -> datetime | None:
-    """A time with or without a zone; without one it is UTC."""
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
+    days = [dig(link, "uses") for link in listed(dig(instance, "links"))]
+    return total(uses for day in days for uses in (listed(day) or [None]))
 
 
 CONNECTOR = Connector(

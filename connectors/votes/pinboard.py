@@ -20,8 +20,6 @@ UNVERIFIED: the shape of refusals, how soon a deleted bookmark leaves `posts/all
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -36,12 +34,12 @@ from connectors.base import (
     Stream,
     VerbMeaning,
     ask_in_batches,
-    failed,
-    reading,
 )
-from connectors.errors import BadAnswer, SourceError
+from connectors.bookmarks import bookmark_row, known_row, own_rows, readings
+from connectors.errors import BadAnswer
+from connectors.fields import dig, moment, plain
 from connectors.http import Http
-from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
+from connectors.records import Basis, Observation, Quality, Raw, Verb
 
 NAME = "pinboard"
 
@@ -61,20 +59,20 @@ class Settings(ConnectorSettings):
 
 
 def _http(ask: Ask) -> Http:
-    token = ask.settings.token.get_secret_value() if ask.settings.token else ""
+    token = plain(ask.settings.token)
     return Http(NAME, ask, params={"auth_token": token, "format": "json"})
 
 
 def fetch_bookmarks(ask: Ask) -> Iterator[Raw]:
     """All bookmarks of the account."""
     with _http(ask) as http:
-        try:
-            found = bookmarks_in(http.get("/v1/posts/all").json())
-        except SourceError as error:
-            yield replace(failed(ask, "account", error), url=None)
-            return
-    unique = {bookmark["hash"]: bookmark for bookmark in found}
-    yield from (Raw(i, ask.observed_at, url=_page(b), payload=_kept(b)) for i, b in unique.items())
+        yield from own_rows(ask, lambda: _all(ask, http))
+
+
+def _all(ask: Ask, http: Http) -> Iterator[Raw]:
+    unique = {bookmark["hash"]: bookmark for bookmark in bookmarks_in(http.get("/v1/posts/all").json())}
+    for object_id, bookmark in unique.items():
+        yield bookmark_row(ask, object_id, bookmark.get("href"), {"time": bookmark.get("time")})
 
 
 def bookmarks_in(body: Any) -> list[Bookmark]:
@@ -93,40 +91,16 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
 def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
     for post in posts:
         body = http.get("/v1/posts/get", {"url": post.url}).json()
-        found = bookmarks_in(body.get("posts") if isinstance(body, dict) else None)
+        found = bookmarks_in(dig(body, "posts"))
         bookmark = next((b for b in found if b["hash"] == post.object_id), None)
         if found and not bookmark:
             raise BadAnswer(NAME, "asked about one bookmark, the service answered about another")
-        known = {"time": post.published_at.isoformat() if post.published_at else None}
-        status = Status.OBSERVED if bookmark else Status.NOT_FOUND
-        yield Raw(post.object_id, ask.observed_at, status, post.url, payload=known | _kept(bookmark or {}))
-
-
-def _page(bookmark: Bookmark) -> str | None:
-    href = bookmark.get("href")
-    return href if isinstance(href, str) and href.lower().startswith(("http://", "https://")) else None
-
-
-def _kept(bookmark: Bookmark) -> Bookmark:
-    return {"saved": 1, "time": bookmark.get("time")} if bookmark else {}
+        yield known_row(ask, post, "time", bookmark)
 
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per bookmark."""
-    for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        is_gone = row.status is Status.NOT_FOUND
-        more = {"object_id": row.subject, "published_at": _moment(payload.get("time"))}
-        saved, absent = (None, Status.NOT_FOUND) if is_gone else (payload.get("saved"), Status.FAILED)
-        yield reading(CONNECTOR, Verb.SAVE, row, saved, absent=absent, **more)
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
+    return readings(CONNECTOR, rows, lambda payload: moment(payload.get("time")))
 
 
 CONNECTOR = Connector(

@@ -21,10 +21,8 @@ ignored), what a bookmark in the trash answers by its id, `status` inside an err
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -39,13 +37,14 @@ from connectors.base import (
     Stream,
     VerbMeaning,
     ask_in_batches,
-    failed,
-    reading,
     whole,
 )
+from connectors.bookmarks import bookmark_row, known_row, own_rows, readings
 from connectors.errors import BadAnswer, Gone, RateLimited, SourceError
+from connectors.fields import dig, loads, mapping, moment, plain
 from connectors.http import Answer, Http, by_status, redacted, retry_after, secrets_of
-from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
+from connectors.limits import seconds_until
+from connectors.records import Basis, Observation, Quality, Raw, Verb
 
 NAME = "raindrop"
 PAGE_SIZE = 50
@@ -72,7 +71,7 @@ def raindrop_error(answer: Answer, secrets: tuple[str, ...] = ()) -> SourceError
         return RateLimited(answer.source, f"HTTP 429: {answer.text[:160]}", _wait(answer))
     if problem := by_status(answer):
         return problem
-    body = _loads(answer)
+    body = loads(answer.text)
     if not isinstance(body, dict) or body.get("result") is not False:
         return None
     words = redacted(str(body.get("errorMessage", "no reason")), secrets)
@@ -82,19 +81,12 @@ def raindrop_error(answer: Answer, secrets: tuple[str, ...] = ()) -> SourceError
 
 def _wait(answer: Answer) -> float | None:
     """Seconds until the moment in the header."""
-    reset = answer.headers.get("x-ratelimit-reset", "")
-    return max(0.0, float(reset) - time.time()) if reset.isdecimal() else retry_after(answer)
-
-
-def _loads(answer: Answer) -> Any:
-    try:
-        return answer.json()
-    except BadAnswer:
-        return None
+    seconds = seconds_until(answer.headers.get("x-ratelimit-reset", ""))
+    return retry_after(answer) if seconds is None else seconds
 
 
 def _http(ask: Ask) -> Http:
-    token = ask.settings.token.get_secret_value() if ask.settings.token else ""
+    token = plain(ask.settings.token)
     classify = partial(raindrop_error, secrets=secrets_of(ask.settings))
     return Http(NAME, ask, classify=classify, headers={"Authorization": f"Bearer {token}"})
 
@@ -102,11 +94,11 @@ def _http(ask: Ask) -> Http:
 def fetch_bookmarks(ask: Ask) -> Iterator[Raw]:
     """All bookmarks of the account."""
     with _http(ask) as http:
-        try:
-            for item in bookmarks(partial(_page, http), PAGE_SIZE):
-                yield Raw(str(item["_id"]), ask.observed_at, url=_link(item), payload=_kept(item))
-        except SourceError as error:
-            yield replace(failed(ask, "account", error), url=None)
+        yield from own_rows(ask, lambda: (_row(ask, item) for item in bookmarks(partial(_page, http), PAGE_SIZE)))
+
+
+def _row(ask: Ask, item: Item) -> Raw:
+    return bookmark_row(ask, str(item["_id"]), item.get("link"), {"created": item.get("created")})
 
 
 def bookmarks(read: Callable[[int, int], tuple[list[Item], int]], size: int) -> Iterator[Item]:
@@ -127,7 +119,7 @@ def bookmarks(read: Callable[[int, int], tuple[list[Item], int]], size: int) -> 
 
 def _page(http: Http, page: int, size: int) -> tuple[list[Item], int]:
     body = http.get("/rest/v1/raindrops/0", {"perpage": size, "page": page, "sort": "created"}).json()
-    fields = body if isinstance(body, dict) else {}
+    fields = mapping(body)
     items, total = fields.get("items"), whole(fields.get("count"))
     if not isinstance(items, list) or total is None or not all(_is_bookmark(item) for item in items):
         raise BadAnswer(NAME, "a page of bookmarks has no `items` or `count`, or a bookmark has no `_id`")
@@ -146,10 +138,7 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
 
 def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
     for post in posts:
-        item = _bookmark(http, post.object_id)
-        known = {"created": post.published_at.isoformat() if post.published_at else None}
-        status = Status.NOT_FOUND if item is None else Status.OBSERVED
-        yield Raw(post.object_id, ask.observed_at, status, post.url, payload=known | _kept(item or {}))
+        yield known_row(ask, post, "created", _bookmark(http, post.object_id))
 
 
 def _bookmark(http: Http, object_id: str) -> Item | None:
@@ -158,7 +147,7 @@ def _bookmark(http: Http, object_id: str) -> Item | None:
         body = http.get(f"/rest/v1/raindrop/{object_id}").json()
     except Gone:
         return None
-    item = body.get("item") if isinstance(body, dict) else None
+    item = dig(body, "item")
     if not isinstance(item, dict) or not _is_bookmark(item):
         raise BadAnswer(NAME, "the answer has no `item`, or the bookmark has no `_id`")
     collection = item.get("collection")
@@ -166,31 +155,9 @@ def _bookmark(http: Http, object_id: str) -> Item | None:
     return None if is_trash or item.get("removed") is True else item
 
 
-def _link(item: Item) -> str | None:
-    link = item.get("link")
-    return link if isinstance(link, str) and link.lower().startswith(("http://", "https://")) else None
-
-
-def _kept(item: Item) -> Item:
-    return {"saved": 1, "created": item.get("created")} if item else {}
-
-
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per bookmark."""
-    for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        absent = Status.NOT_FOUND if row.status is Status.NOT_FOUND else Status.FAILED
-        saved = None if row.status is Status.NOT_FOUND else payload.get("saved")
-        more = {"object_id": row.subject, "published_at": _moment(payload.get("created"))}
-        yield reading(CONNECTOR, Verb.SAVE, row, saved, absent=absent, **more)
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
+    return readings(CONNECTOR, rows, lambda payload: moment(payload.get("created")))
 
 
 CONNECTOR = Connector(

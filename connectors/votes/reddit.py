@@ -4,7 +4,9 @@
 slash must agree, `www.`, the host's case and the fragment do not matter. So every page is asked about under each
 spelling of its scheme and slash, and a submission that answers to several is taken once. 25 rows come by default,
 100 at most, and there is no second page: a full list makes the page's number of submissions a lower bound.
-`GET /api/info?id=t3_a,t3_b` takes 100 ids; ids that are unknown or deleted are left out without a word.
+`GET /api/info?id=t3_a,t3_b` takes 100 ids; ids that are unknown or deleted are left out without a word. Where that is
+not understood, each submission is asked for by itself: `GET /comments/<id>`, or else `GET /by_id/t3_<id>`. A spelling
+of an address that is refused while another one is answered makes the page's number of submissions a lower bound.
 
 Tokens: `POST /api/v1/access_token` with HTTP Basic and `grant_type=client_credentials`; a refusal is a 401 or a 200
 with `error` in it. prawcore renews a token that the API refuses, we allow it one renewal per question. 100 requests a
@@ -40,17 +42,32 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, ConnectorSettings, Post, Stream, VerbMeaning, ask_in_batches, reading, whole
+from connectors.base import (
+    Ask,
+    Connector,
+    ConnectorSettings,
+    Post,
+    Stream,
+    VerbMeaning,
+    ask_in_batches,
+    nothing_found,
+    post_row,
+    reading,
+    whole,
+)
 from connectors.errors import (
     AuthError,
     BadAnswer,
     BadRequest,
     ConfigurationError,
+    Gone,
     RateLimited,
     SourceError,
     Unavailable,
 )
-from connectors.http import Answer, Pace, by_status, retry_after, retrying
+from connectors.fallback import REFUSALS, ManyOrOne, about
+from connectors.fields import mapping
+from connectors.http import Answer, Pace, by_status, retry_after, retrying, secrets_of
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import url_variants
 
@@ -60,7 +77,9 @@ if TYPE_CHECKING:
 
 NAME = "reddit"
 API, SITE = "https://oauth.reddit.com", "https://www.reddit.com"
-INFO = "api/info"  # relative: prawcore joins it by urljoin, which would drop a path prefix before a leading slash
+# Paths are relative: prawcore joins them by urljoin, which would drop a path prefix before a leading slash.
+INFO = "api/info"
+SINGLES = ("comments/{id}", "by_id/t3_{id}")
 MOST = 100
 WINDOW_SECONDS = 600
 FIELDS = ("url", "created_utc", "score", "hide_score", "num_comments", "num_crossposts", "crosspost_parent")
@@ -95,10 +114,13 @@ class Settings(ConnectorSettings):
         """As usual, but a ready token needs neither id nor secret."""
         return () if _revealed(self.token) else super().missing()
 
+    def url_for(self, day: date) -> str:
+        """As usual; the first part of the paths at the end of the address is not repeated."""
+        return super().url_for(day).removesuffix("/api")
+
     def auth_url_for(self, day: date) -> str:
         """The address below which tokens are given, without a trailing slash."""
-        site = self.auth_url or (SITE if self.base_url.rstrip("/") == API else self.base_url)
-        return site.replace("{day}", day.isoformat()).rstrip("/")
+        return self.other_url_for(day, self.auth_url, SITE).removesuffix("/api")
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
@@ -109,20 +131,51 @@ class _Api:
     """praw behind our pace, meter and errors. praw is not made for several threads: one question at a time."""
 
     def __init__(self, ask: Ask) -> None:
-        self._ask, self._lock, self._session = ask, threading.Lock(), _session(ask)
-        self.close = self._session.close
+        self._ask, self._lock, self._token = ask, threading.Lock(), _revealed(ask.settings.token)
+        self._session = _session(ask, can_renew=not self._token)
         self._retry = retrying(ask.settings, longest=WINDOW_SECONDS)
+        self._singles: tuple[str, ...] = SINGLES
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
 
     def info(self, **params: Any) -> list[dict[str, Any]]:
         """The submissions that answer to a question, projected to the fields that parsing reads."""
-        with self._lock:
-            return _posts(self._retry(self._once, params))
+        return _posts(self._get(INFO, params))
 
-    def _once(self, params: dict[str, Any]) -> Any:
+    def single(self, name: str) -> list[dict[str, Any]]:
+        """One submission, by the first address that is understood; none when it is gone in Reddit's own words."""
+        refusals: list[SourceError] = []
+        for path in self._singles:
+            try:
+                found = _posts(self._get(path.format(id=name.removeprefix("t3_")), {}))
+            except REFUSALS as error:
+                refusals.append(error)
+            else:
+                self._singles = (path,)
+                return found
+        raise refusals[0]
+
+    def _get(self, path: str, params: dict[str, Any]) -> Any:
+        with self._lock:
+            try:
+                return self._retry(self._once, path, params)
+            except _NoTokensHere:
+                self._go_without()
+                return self._retry(self._once, path, params)
+
+    def _go_without(self) -> None:
+        """From now on ask without a token: whether the host wants one, its answers will say."""
+        self.close()
+        self._token, self._session = "none", _session(self._ask, can_renew=False)
+        del self._reddit
+
+    def _once(self, path: str, params: dict[str, Any]) -> Any:
         import prawcore
 
         try:
-            return self._reddit.request(method="GET", path=INFO, params=params)
+            return self._reddit.request(method="GET", path=path, params=params)
         except prawcore.RequestException as error:
             raise _own(error.original_exception) from None
         except prawcore.OAuthException as error:
@@ -140,7 +193,7 @@ class _Api:
     def _reddit(self) -> praw.Reddit:
         import praw
 
-        settings, token = self._ask.settings, _revealed(self._ask.settings.token)
+        settings, token = self._ask.settings, self._token
         if missing := settings.missing():
             raise ConfigurationError(NAME, f"set {' and '.join(missing)}. {KEYS_FROM}")
         reddit = praw.Reddit(
@@ -158,7 +211,11 @@ class _Api:
         return reddit
 
 
-def _session(ask: Ask) -> requests.Session:
+class _NoTokensHere(Gone):
+    """The host has no address that gives tokens."""
+
+
+def _session(ask: Ask, *, can_renew: bool) -> requests.Session:
     """A session that keeps our pace, counts every request, and turns failures into our errors.
 
     prawcore retries its own choice of failures after waits of its own; errors raised here pass through it untouched,
@@ -166,7 +223,8 @@ def _session(ask: Ask) -> requests.Session:
     """
     import requests
 
-    pace, can_renew = Pace(ask.settings.requests_per_second), not _revealed(ask.settings.token)
+    paced = (NAME, urlsplit(ask.base_url).netloc, *secrets_of(ask.settings))
+    pace = Pace(ask.settings.requests_per_second, of=paced)
 
     class Session(requests.Session):
         may_renew = can_renew
@@ -179,6 +237,8 @@ def _session(ask: Ask) -> requests.Session:
             except requests.RequestException as error:
                 raise Unavailable(NAME, f"{type(error).__name__} at {urlsplit(url).hostname}") from None
             refusal = _refusal(_answer(response), ask)
+            if method != "GET" and response.status_code in (404, 405, 501):
+                raise _NoTokensHere(NAME, f"no tokens are given there: HTTP {response.status_code}")
             if refusal and not (response.status_code == 401 and self.may_renew):
                 raise refusal
             # A new token is no proof yet; an answered question is.
@@ -227,10 +287,11 @@ def _own(error: Exception) -> SourceError:
 def _posts(listing: Any) -> list[dict[str, Any]]:
     """The submissions of a listing; one without a name could be mistaken for a deleted one, so it spoils the answer."""
     try:
+        listing = listing[0] if isinstance(listing, list) else listing  # with a second one of comments
         posts = [_projected(child["data"]) for child in listing["data"]["children"]]
         if not all(isinstance(p["object_id"], str) for p in posts):
             raise TypeError
-    except (KeyError, TypeError):
+    except (IndexError, KeyError, TypeError):
         raise BadAnswer(NAME, "not a listing of posts with names: has the API changed?") from None
     return posts
 
@@ -250,36 +311,63 @@ def _search(ask: Ask, api: _Api, url: str) -> Raw:
     spellings = [v for v in url_variants(url) if "#" not in v]
     if not spellings:
         raise BadRequest(NAME, "this is not a web address")
-    lists = [api.info(url=spelling, limit=MOST) for spelling in spellings]
+    lists, refusals = _answers(api, spellings)
     posts = {post["object_id"]: post for found in lists for post in found}
-    is_full = any(len(found) >= MOST for found in lists)
+    is_full = bool(refusals) or any(len(found) >= MOST for found in lists)
     return Raw(url, ask.observed_at, url=url, payload={"posts": list(posts.values()), "is_full": is_full})
+
+
+def _answers(api: _Api, spellings: Sequence[str]) -> tuple[list[list[dict[str, Any]]], list[SourceError]]:
+    """What is found under each spelling, and refusals; raises the first of them when nothing was answered."""
+    lists: list[list[dict[str, Any]]] = []
+    refusals: list[SourceError] = []
+    for spelling in spellings:
+        try:
+            lists.append(api.info(url=spelling, limit=MOST))
+        except (BadRequest, Gone) as error:
+            refusals.append(error)
+    if not lists:
+        raise refusals[0]
+    return lists, refusals
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
     """One row per known submission, 100 ids to a request; ids that Reddit leaves out are not found."""
     with closing(_Api(ask)) as api:
-        yield from ask_in_batches(ask, ask.posts, MOST, lambda posts: _refresh(ask, api, posts))
+        forms = ManyOrOne[Post](ask, lambda posts: _refresh(ask, api, posts), lambda post: _alone(ask, api, post))
+        yield from ask_in_batches(ask, ask.posts, MOST, forms)
+
+
+def fullname(object_id: str) -> str:
+    """A submission's id as Reddit asks for it, with its kind before it."""
+    return object_id if "_" in object_id else f"t3_{object_id}"
 
 
 def _refresh(ask: Ask, api: _Api, posts: Sequence[Post]) -> Iterator[Raw]:
-    found = {post["object_id"]: post for post in api.info(id=",".join(p.object_id for p in posts))}
+    names = [fullname(post.object_id) for post in posts]
+    return _rows(ask, posts, api.info(id=",".join(names)))
+
+
+def _alone(ask: Ask, api: _Api, post: Post) -> Iterator[Raw]:
+    return _rows(ask, [post], api.single(fullname(post.object_id)))
+
+
+def _rows(ask: Ask, posts: Sequence[Post], answer: Sequence[dict[str, Any]]) -> Iterator[Raw]:
+    names = {fullname(post.object_id) for post in posts}
+    found = about(NAME, names, {post["object_id"]: post for post in answer})
     for post in posts:
-        payload = found.get(post.object_id)
-        status = Status.NOT_FOUND if payload is None else Status.OBSERVED
-        at = post.published_at.isoformat() if post.published_at else None
-        yield Raw(post.object_id, ask.observed_at, status, post.url, (payload or {}) | {"published_at": at})
+        yield post_row(ask, post, found.get(fullname(post.object_id)))
 
 
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Readings of every submission once, under the address that it links to; zeros for a page without any."""
     found: dict[str, tuple[Raw, dict[str, Any]]] = {}
     for row in rows:
-        posts = _fields(row.payload).get("posts")
+        posts = mapping(row.payload).get("posts")
         if not isinstance(posts, list) or not posts:
-            yield from _nothing(row, is_read=posts == [])
+            yield from nothing_found(CONNECTOR, row, 0 if posts == [] else None, quality=Quality.LOWER_BOUND)
             continue
-        for n, post in enumerate(map(_fields, posts)):
+        for n, post in enumerate(map(mapping, posts)):
             found.setdefault(str(post.get("object_id") or f"{row.subject} {n}"), (row, post))
     for row, post in found.values():
         yield from _readings(row, post, found.keys(), _link(post) or row.url)
@@ -289,12 +377,8 @@ def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Readings of every submission under the page it was found for."""
     names = {row.subject for row in rows if row.status is Status.OBSERVED}
     for row in rows:
-        post = _fields(row.payload) | {"object_id": row.subject}
+        post = mapping(row.payload) | {"object_id": row.subject}
         yield from _readings(row, post, names, row.url or _link(post))
-
-
-def _fields(payload: Any) -> dict[str, Any]:
-    return payload if isinstance(payload, dict) else {}
 
 
 def _link(post: dict[str, Any]) -> str | None:
@@ -302,14 +386,9 @@ def _link(post: dict[str, Any]) -> str | None:
     return url if isinstance(url, str) and url.startswith(("http://", "https://")) else None
 
 
-def _nothing(row: Raw, *, is_read: bool) -> Iterator[Observation]:
-    for verb in CONNECTOR.verbs:
-        yield reading(CONNECTOR, verb, row, 0 if is_read else None, absent=Status.FAILED, quality=Quality.LOWER_BOUND)
-
-
 def _readings(row: Raw, post: dict[str, Any], names: Collection[str], url: str | None) -> Iterator[Observation]:
     is_hidden = post.get("hide_score") is True
-    is_there, is_full = row.status is Status.OBSERVED, _fields(row.payload).get("is_full") is True
+    is_there, is_full = row.status is Status.OBSERVED, mapping(row.payload).get("is_full") is True
     counts: dict[Verb, Any] = {
         Verb.LIKE: None if is_hidden else post.get("score"),
         Verb.COMMENT: post.get("num_comments"),
@@ -363,4 +442,5 @@ CONNECTOR = Connector(
     terms="What was deleted on Reddit must vanish here: refresh known posts (every 48 hours is common practice) and "
     "drop those not found. No names or ids of people. Commercial use needs an agreement with Reddit.",
     keys_from=KEYS_FROM,
+    forgets_deleted=True,
 )

@@ -25,7 +25,6 @@ Retention: the partner contract decides. Names of profiles are not asked for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -38,10 +37,10 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, reading
+from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, account_rows, reading
 from connectors.bearer import Bearer
 from connectors.errors import AuthError, BadAnswer, BadRequest, NotPermitted, SourceError
-from connectors.graph import account_rows, dig, plain
+from connectors.fields import comma_separated, dig, loads, picked, plain
 from connectors.http import Answer, Http, by_status, redacted
 from connectors.records import Basis, Observation, Raw, Status, Verb
 
@@ -81,7 +80,7 @@ class Settings(ConnectorSettings):
     @property
     def profiles(self) -> list[str]:
         """The profiles, each once."""
-        return list(dict.fromkeys(p.strip() for p in self.profile_ids.split(",") if p.strip()))
+        return comma_separated(self.profile_ids)
 
     @property
     def page_by_id(self) -> dict[str, str]:
@@ -91,8 +90,7 @@ class Settings(ConnectorSettings):
 
     def auth_url_for(self, day: date) -> str:
         """The address below which tokens are given, without a trailing slash."""
-        site = self.auth_url or (SITE if self.base_url.rstrip("/") == API else self.base_url)
-        return site.replace("{day}", day.isoformat()).rstrip("/")
+        return self.other_url_for(day, self.auth_url, SITE)
 
 
 class _Api(AbstractContextManager["_Api"]):
@@ -133,7 +131,7 @@ class _Api(AbstractContextManager["_Api"]):
 
 def snapchat_error(answer: Answer) -> SourceError | None:
     """What an answer says went wrong: by HTTP status, by a failed sign-in, or inside a 200."""
-    body = _loads(answer.text)
+    body = loads(answer.text)
     told = dig(body, "display_message") or dig(body, "debug_message") or dig(body, "error_description")
     words = f"HTTP {answer.status}: {str(told or answer.text)[:160]}"
     if answer.status == 401 or dig(body, "error") in ("invalid_grant", "invalid_client"):
@@ -165,7 +163,7 @@ def _spotlights_of(ask: Ask, api: _Api, profile: str) -> Iterator[Raw]:
             found.setdefault(_id(asset), {}).update(counts_in(asset, fields))
     pages = ask.settings.page_by_id
     for i, counts in found.items():
-        kept = {name: counts[name] for name in wanted if name in counts}
+        kept = picked(counts, wanted)
         payload = {"asked": wanted, "refused": refused, "counts": kept, "fields": fields_of(ask.settings)}
         yield Raw(i, ask.observed_at, url=pages.get(i), payload=payload)
 
@@ -252,13 +250,6 @@ def _absent(payload: Any, field: Any) -> Status:
         return Status.UNSUPPORTED
     is_told = not isinstance(counts, dict) or field in counts or not isinstance(refused, list)
     return Status.FAILED if is_told or field in refused else Status.HIDDEN
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 CONNECTOR = Connector(

@@ -36,12 +36,23 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, ConnectorSettings, Stream, VerbMeaning, batches, failed, reading, whole
+from connectors.base import (
+    Ask,
+    Connector,
+    ConnectorSettings,
+    Stream,
+    VerbMeaning,
+    account_rows,
+    batches,
+    failed,
+    reading,
+    whole,
+)
 from connectors.errors import BadAnswer, BadRequest, NotPermitted, SourceError, Unavailable
-from connectors.graph import account_rows, dig, moment
+from connectors.fields import comma_separated, dig, moment, picked, plain
 from connectors.http import Answer, Http, by_status
 from connectors.records import Basis, Observation, Raw, Status, Verb
-from connectors.urls import links_in, registrable_domain
+from connectors.urls import first_outside, links_in, registrable_domain
 
 NAME = "sprout_social"
 PAGE_SIZE = 100
@@ -91,11 +102,11 @@ def sprout_error(answer: Answer) -> SourceError | None:
 
 def fetch_posts(ask: Ask) -> Iterator[Raw]:
     """The posts of every customer's profiles."""
-    token = ask.settings.token.get_secret_value() if ask.settings.token else ""
+    token = plain(ask.settings.token)
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     with Http(NAME, ask, classify=sprout_error, headers=headers) as http:
         try:
-            customers = _named(ask.settings.customers) or _ids(http, "/metadata/client", "customer_id")
+            customers = comma_separated(ask.settings.customers) or _ids(http, "/metadata/client", "customer_id")
         except SourceError as error:
             yield replace(failed(ask, "customers", error), url=None)
             return
@@ -105,7 +116,7 @@ def fetch_posts(ask: Ask) -> Iterator[Raw]:
 def _posts_of(ask: Ask, http: Http, customer: str) -> Iterator[Raw]:
     """The posts of one customer, some profiles at a time."""
     path = f"/{customer}/metadata/customer"
-    profiles = _named(ask.settings.profiles) or _ids(http, path, "customer_profile_id")
+    profiles = comma_separated(ask.settings.profiles) or _ids(http, path, "customer_profile_id")
     groups = {",".join(group): group for group in batches(profiles, ask.settings.profiles_per_request)}
     yield from account_rows(ask, groups, lambda name: _group(ask, http, customer, groups[name]))
 
@@ -198,10 +209,6 @@ def _check(posts: Sequence[Any]) -> None:
         raise BadAnswer(NAME, "no post has a `text`, so nobody can say what they link to")
 
 
-def _named(text: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
 def _ids(http: Http, path: str, field: str) -> list[str]:
     """The ids in a list of metadata."""
     data = dig(http.get(path).json(), "data")
@@ -219,15 +226,13 @@ def _row(ask: Ask, post: Item, refused: Sequence[str]) -> Raw:
 
 def link_of(post: Mapping[str, Any]) -> str | None:
     """The first address in a post's text that leads away from its network."""
-    text, own = post.get("text"), registrable_domain(str(post.get("perma_link") or ""))
-    links = links_in(text) if isinstance(text, str) else []
-    return next((link for link in links if registrable_domain(link) not in (None, own)), None)
+    return first_outside(links_in(post.get("text")), [registrable_domain(str(post.get("perma_link") or ""))])
 
 
 def project(post: Mapping[str, Any], refused: Sequence[str] = ()) -> Item:
     """What parsing reads of a post; a metric that did not come stays away."""
     metrics = post.get("metrics")
-    kept = {name: metrics[name] for name in ALL_METRICS if name in metrics} if isinstance(metrics, dict) else None
+    kept = picked(metrics, ALL_METRICS) if isinstance(metrics, dict) else None
     known = {"network": str(post["network"]).lower(), "created_time": post.get("created_time"), "metrics": kept}
     return known | ({"refused": list(refused)} if refused else {})
 
@@ -292,6 +297,7 @@ CONNECTOR = Connector(
         ),
     },
     basis=Basis.POST,
+    is_tool=True,
     cost="Part of Sprout Social's advanced plans; no price per question.",
     verified="Nothing against real answers: written from copies of the vendor's documentation and of working clients.",
 )

@@ -26,11 +26,10 @@ about a wrong key, when the day of a quota begins. More than 30 requests a secon
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from html import unescape
 from typing import Any
@@ -47,6 +46,7 @@ from connectors.base import (
     VerbMeaning,
     ask_in_batches,
     failed,
+    post_row,
     reading,
     whole,
 )
@@ -57,11 +57,12 @@ from connectors.errors import (
     ConfigurationError,
     NotPermitted,
     QuotaExhausted,
-    RateLimited,
     SourceError,
     Unavailable,
 )
-from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, Pace, by_status
+from connectors.fields import comma_separated, loads, mapping, moment, picked, since_epoch
+from connectors.http import Answer, Http, Pace, by_status
+from connectors.limits import limited
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import links_in, url_key
 
@@ -91,7 +92,7 @@ class Settings(ConnectorSettings):
     @property
     def site_names(self) -> list[str]:
         """The sites, each once."""
-        return list(dict.fromkeys(s.strip() for s in self.sites.split(",") if s.strip()))
+        return comma_separated(self.sites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,7 @@ _AVAILABLE = re.compile(r"available in (\d+) seconds?")
 
 def _throttled(answer: Answer, words: str) -> SourceError:
     told = _AVAILABLE.search(words)
-    seconds = float(told[1]) if told else None
-    if seconds is None or seconds <= LONGEST_WAIT_SECONDS:
-        return RateLimited(answer.source, words, seconds)
-    return QuotaExhausted(answer.source, words, datetime.now(UTC) + timedelta(seconds=seconds))
+    return limited(answer.source, words, float(told[1]) if told else None)
 
 
 def obey(answer: Answer, pace: Pace) -> None:
@@ -159,7 +157,7 @@ class _Api:
         if self._left == 0:
             raise QuotaExhausted(NAME, "the last answer said that no request is left for today")
         answer = self._http.get(path, params).json()
-        body = answer if isinstance(answer, dict) else {}
+        body = mapping(answer)
         self._left, items = whole(body.get("quota_remaining")), body.get("items")
         if not isinstance(items, list) or not all(isinstance(i, dict) and whole(i.get("question_id")) for i in items):
             raise BadAnswer(NAME, "the answer has no list `items`, or a question has no `question_id`")
@@ -167,11 +165,7 @@ class _Api:
 
 
 def _body(answer: Answer) -> dict[str, Any]:
-    try:
-        body = json.loads(answer.text)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return mapping(loads(answer.text))
 
 
 def fetch_by_url(ask: Ask) -> Iterator[Raw]:
@@ -218,7 +212,7 @@ def listed(search: Callable[[int], Found], most: int) -> Found:
 
 def _kept(ask: Ask, site: str, item: Item) -> dict[str, Any]:
     more = {"comment_count": item.get("comment_count")} if ask.settings.filter else {}
-    return {"question": f"{site}:{item['question_id']}"} | {name: item[name] for name in KEPT if name in item} | more
+    return {"question": f"{site}:{item['question_id']}"} | picked(item, KEPT) | more
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -248,15 +242,13 @@ def _refresh(ask: Ask, api: _Api, posts: Sequence[Post]) -> Iterator[Raw]:
 def _row(ask: Ask, post: Post, payload: dict[str, Any] | None) -> Raw:
     if not _site_and_number(post)[0]:
         return failed(ask, post, BadRequest(NAME, "not the id of a question, which is <site>:<number>"))
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-    status = Status.NOT_FOUND if payload is None else Status.OBSERVED
-    return Raw(post.object_id, ask.observed_at, status, post.url, (payload or {}) | known)
+    return post_row(ask, post, payload)
 
 
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per question, or four zeros of quality lower_bound for a page that has none."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         if whole(payload.get("questions")) == 0:
             zeros = dict.fromkeys(CONNECTOR.verbs, 0)
             yield from _readings(row, zeros, Status.FAILED, quality=Quality.LOWER_BOUND)
@@ -267,7 +259,7 @@ def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
 def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per question that was asked for."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         if row.status is Status.NOT_FOUND:
             known = {"object_id": row.subject, "published_at": _published_at(payload)}
             yield from _readings(row, {}, Status.NOT_FOUND, **known)
@@ -310,13 +302,7 @@ def _readings(row: Raw, counts: Mapping[Verb, Any], absent: Status, **more: Any)
 
 def _published_at(payload: Item) -> datetime | None:
     """When the question was asked, by the answer or else as it was known before."""
-    seconds, known = whole(payload.get("creation_date")), payload.get("published_at")
-    try:
-        if seconds is not None:
-            return datetime.fromtimestamp(seconds, UTC)
-        return datetime.fromisoformat(known) if isinstance(known, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    return since_epoch(payload.get("creation_date")) or moment(payload.get("published_at"))
 
 
 CONNECTOR = Connector(

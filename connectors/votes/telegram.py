@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -42,12 +41,14 @@ from connectors.base import (
     Post,
     Stream,
     VerbMeaning,
+    account_rows,
     ask_in_batches,
     failed,
+    post_row,
     reading,
 )
 from connectors.errors import BadAnswer, BadRequest, NotPermitted, SourceError
-from connectors.graph import account_rows
+from connectors.fields import mapping, moment, picked
 from connectors.http import Answer, Http, by_status
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import registrable_domain
@@ -104,7 +105,7 @@ def _messages_of(ask: Ask, http: Http, channel: str) -> Iterator[Raw]:
 
 
 def _kept(message: Item) -> dict[str, Any]:
-    return {name: message[name] for name in ("published_at", "views", "reactions") if name in message}
+    return picked(message, ("published_at", "views", "reactions"))
 
 
 def _page(http: Http, channel: str, before: int | None) -> list[Item]:
@@ -242,14 +243,13 @@ def _place(post: Post) -> tuple[str, int]:
 def _row(ask: Ask, post: Post, message: Item | None) -> Raw:
     if message is not None:
         return Raw(post.object_id, ask.observed_at, url=post.url, payload=_kept(message))
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-    return Raw(post.object_id, ask.observed_at, Status.NOT_FOUND, post.url, known)
+    return post_row(ask, post, None)
 
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Two readings per message."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         views, reactions = payload.get("views"), payload.get("reactions")
         texts = {Verb.VIEW: None if views is None else [views], Verb.LIKE: reactions or None}
         for verb, native in ((Verb.VIEW, "views"), (Verb.LIKE, "reactions")):
@@ -258,7 +258,7 @@ def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
             count, quality = total_of(texts[verb])
             yield reading(
                 CONNECTOR, verb, row, count, absent=row.status if row.status is Status.NOT_FOUND else absent,
-                quality=quality, object_id=row.subject, published_at=_moment(payload.get("published_at")),
+                quality=quality, object_id=row.subject, published_at=moment(payload.get("published_at")),
             )  # fmt: skip
 
 
@@ -281,15 +281,6 @@ def shown(text: Any) -> tuple[int, bool] | None:
         return None
     whole, part, letter = found[1], found[2] or "", found[3].upper()
     return int(whole + part) * TIMES[letter] // 10 ** len(part), False
-
-
-def _moment(text: Any) -> datetime | None:
-    """A time with its zone; without one it is UTC."""
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(

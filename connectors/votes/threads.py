@@ -42,16 +42,17 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
 from connectors.errors import BadAnswer, BadRequest, Gone, SourceError
-from connectors.graph import GraphSettings, Item, connect, dig, moment, stopping
+from connectors.fields import dig, moment
+from connectors.graph import GraphSettings, Item, connect, is_told, page_of_items, stopping
 from connectors.http import Answer, Http
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
-from connectors.urls import links_in, registrable_domain
+from connectors.urls import first_outside, links_in
 
 NAME = "threads"
 VERSION = "v1.0"
 FIELDS = ("id", "text", "timestamp", "media_type", "link_attachment_url")
 SPARE = ("timestamp", "media_type", "link_attachment_url")  # fields that a list can do without
-OWN_SITES = (None, "threads.net", "threads.com")
+OWN_SITES = ("threads.net", "threads.com")
 FACADE = "REPOST_FACADE"
 METRICS = ("views", "likes", "replies", "reposts", "quotes", "shares")
 COUNTED = {
@@ -101,9 +102,9 @@ def listed(http: Http, limit: int) -> Iterator[Item]:
     while True:
         answer, fields = _page(http, fields, {"limit": limit} | ({"after": after} if after else {}))
         body = answer.json()
-        data = dig(body, "data")
-        if not isinstance(data, list) or not all(isinstance(dig(item, "id"), str) for item in data):
-            raise BadAnswer(NAME, "a page of posts has no list `data`, or a post has no `id`")
+        data = page_of_items(NAME, body)
+        if not all(isinstance(item.get("id"), str) for item in data):
+            raise BadAnswer(NAME, "a post in a page of posts has no `id`")
         fresh = {item["id"]: item for item in data if item["id"] not in seen}
         yield from fresh.values()
         seen |= fresh.keys()
@@ -142,9 +143,7 @@ def _post(item: Item) -> Post:
 
 def page_of(item: Item) -> str | None:
     """The web page a post is about: its link, or the first address in its text that leads away from Threads."""
-    attached, text = item.get("link_attachment_url"), item.get("text")
-    found = [attached, *(links_in(text) if isinstance(text, str) else [])]
-    return next((u for u in found if isinstance(u, str) and registrable_domain(u) not in OWN_SITES), None)
+    return first_outside([item.get("link_attachment_url"), *links_in(item.get("text"))], OWN_SITES)
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -161,7 +160,7 @@ def _insights_of(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
             try:
                 yield _row(ask, post, insights(http, post.object_id, refused), refused)
             except Gone as error:
-                if error.message.startswith("HTTP"):  # not in Meta's words: a wrong address, and no post that is gone
+                if not is_told(error):
                     raise BadAnswer(
                         NAME, f"no answer of the Threads API; is the address right? {error.message}"
                     ) from None
@@ -218,8 +217,7 @@ def _number(metric: Any) -> int | None:
 
 
 def _row(ask: Ask, post: Post, metrics: Mapping[str, Any], refused: Sequence[str] | set[str]) -> Raw:
-    published = post.published_at.isoformat() if post.published_at else None
-    payload = {"published_at": published, "metrics": dict(metrics), "refused": sorted(refused)}
+    payload = {**post.known, "metrics": dict(metrics), "refused": sorted(refused)}
     return Raw(post.object_id, ask.observed_at, url=post.url or None, payload=payload)
 
 

@@ -24,17 +24,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
+from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, whole
 from connectors.errors import BadAnswer, RateLimited, SourceError
-from connectors.graph import dig, plain
+from connectors.fields import first_text, plain
 from connectors.http import Answer, retry_after
 from connectors.records import Basis, Observation, Raw, Status, Verb
-from connectors.tiktok import Api, Item, TikTokSettings, moment, project, videos_in
+from connectors.tiktok import Api, Item, TikTokSettings, project, video_readings, videos_in
 from connectors.urls import links_in
 
 NAME = "tiktok"
@@ -94,9 +94,7 @@ def video_pages(api: Api, size: int) -> Iterator[list[tuple[str, Item]]]:
 
 def page_of(video: Item) -> str | None:
     """The web page a video is about: the first address in its description, or else in its title."""
-    texts = [video.get(name) for name in ("video_description", "title")]
-    links = [link for text in texts if isinstance(text, str) for link in links_in(text)]
-    return links[0] if links else None
+    return first_text(link for name in ("video_description", "title") for link in links_in(video.get(name)))
 
 
 def _row(ask: Ask, object_id: str, video: Item, url: str | None) -> Raw:
@@ -121,11 +119,7 @@ def _refreshed(ask: Ask, api: Api, posts: Sequence[Post]) -> Iterator[Raw]:
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per video."""
-    for row in rows:
-        more: dict[str, Any] = {"object_id": row.subject, "published_at": moment(dig(row.payload, "create_time"))}
-        absent = Status.NOT_FOUND if row.status is Status.NOT_FOUND else Status.FAILED
-        for verb, meaning in CONNECTOR.verbs.items():
-            yield reading(CONNECTOR, verb, row, dig(row.payload, meaning.native), absent=absent, **more)
+    return video_readings(CONNECTOR, rows)
 
 
 CONNECTOR = Connector(

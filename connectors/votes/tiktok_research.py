@@ -28,18 +28,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ClassVar
+from datetime import UTC, date, timedelta
+from typing import ClassVar
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, reading, whole
+from connectors.base import Ask, Connector, Post, Stream, VerbMeaning, ask_in_batches, failed, whole
 from connectors.errors import BadAnswer, BadRequest, QuotaExhausted, SourceError
-from connectors.graph import dig
+from connectors.fields import first_text, since_epoch
 from connectors.http import Answer
+from connectors.limits import next_midnight
 from connectors.records import Basis, Observation, Raw, Status, Verb
-from connectors.tiktok import Api, Item, TikTokSettings, moment, project, videos_in
+from connectors.tiktok import Api, Item, TikTokSettings, project, video_readings, videos_in
 from connectors.urls import links_in
 
 NAME = "tiktok_research"
@@ -71,7 +72,7 @@ class Settings(TikTokSettings):
 
 
 def _research(ask: Ask) -> Api:
-    resets_at = datetime.combine(ask.observed_at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    resets_at = next_midnight(ask.observed_at)
 
     def limited(_answer: Answer, words: str) -> SourceError:
         return QuotaExhausted(NAME, f"the day's allowance is used up until 00:00 UTC. {words}", resets_at)
@@ -124,9 +125,7 @@ def query(
 
 def page_of(video: Item) -> str | None:
     """The web page a video is about: the first address in its description."""
-    text = video.get("video_description")
-    links = links_in(text) if isinstance(text, str) else []
-    return links[0] if links else None
+    return first_text(links_in(video.get("video_description")))
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -162,7 +161,7 @@ def day_of(post: Post) -> date | None:
     if post.published_at:
         return post.published_at.astimezone(UTC).date()
     digits = post.object_id if post.object_id.isascii() and post.object_id.isdigit() else "0"
-    at = moment(int(digits) >> 32)
+    at = since_epoch(int(digits) >> 32)
     return at.date() if at and at.year >= 2014 else None
 
 
@@ -185,11 +184,7 @@ def _row(ask: Ask, post: Post, video: Item | None) -> Raw:
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Five readings per video."""
-    for row in rows:
-        more: dict[str, Any] = {"object_id": row.subject, "published_at": moment(dig(row.payload, "create_time"))}
-        absent = Status.NOT_FOUND if row.status is Status.NOT_FOUND else Status.FAILED
-        for verb, meaning in CONNECTOR.verbs.items():
-            yield reading(CONNECTOR, verb, row, dig(row.payload, meaning.native), absent=absent, **more)
+    return video_readings(CONNECTOR, rows)
 
 
 CONNECTOR = Connector(

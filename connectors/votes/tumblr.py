@@ -28,11 +28,10 @@ answers and what its 0 means, how long numbers may be kept.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import partial
 from html import unescape
 from typing import Any, ClassVar
@@ -53,16 +52,18 @@ from connectors.base import (
     reading,
     whole,
 )
-from connectors.errors import BadAnswer, Gone, QuotaExhausted, RateLimited, SourceError
-from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, by_status, retry_after
+from connectors.errors import BadAnswer, Gone, SourceError
+from connectors.fields import comma_separated, dig, loads, moment, objects, picked, since_epoch, text
+from connectors.http import Answer, Http, by_status, retry_after
+from connectors.limits import limited
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
-from connectors.urls import links_in, registrable_domain
+from connectors.urls import first_outside, links_in
 
 NAME = "tumblr"
 PAGE_SIZE = 20
 TOTALS = ("total_notes", "total_likes", "total_reblogs")
 TEXTS = ("body", "caption", "description", "text", "source", "answer")
-OWN_SITES = (None, "tumblr.com", "tmblr.co")
+OWN_SITES = ("tumblr.com", "tmblr.co")
 WINDOWS = ("perhour", "perday")
 
 _HREF = re.compile(r"""\bhref\s*=\s*["']([^"']+)["']""", re.IGNORECASE)
@@ -93,7 +94,7 @@ class Settings(ConnectorSettings):
     @property
     def blog_names(self) -> list[str]:
         """The blogs as a list, each once."""
-        return list(dict.fromkeys(blog.strip() for blog in self.blogs.split(",") if blog.strip()))
+        return comma_separated(self.blogs)
 
     def url_for(self, day: date) -> str:
         """As usual; a version at the end of the address is not repeated."""
@@ -117,8 +118,8 @@ class Listed:
 
 def tumblr_error(answer: Answer, key: str = "") -> SourceError | None:
     """What an answer says went wrong, by the status inside it or else by that of HTTP."""
-    body = _loads(answer.text)
-    inner = whole(_field(_field(body, "meta"), "status"))
+    body = loads(answer.text)
+    inner = whole(dig(body, "meta", "status"))
     status = inner if inner is not None and inner >= 300 else answer.status
     if status < 300:
         return None
@@ -131,18 +132,13 @@ def tumblr_error(answer: Answer, key: str = "") -> SourceError | None:
 
 def _words(body: Any) -> str:
     """The refusal in one line."""
-    errors = _field(body, "errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    told = [_field(_field(body, "meta"), "msg"), _field(first, "title"), _field(first, "detail")]
+    first = next(iter(objects(dig(body, "errors"))), None)
+    told = [dig(body, "meta", "msg"), dig(first, "title"), dig(first, "detail")]
     return "; ".join(dict.fromkeys(word for word in told if isinstance(word, str) and word))
 
 
 def _too_fast(answer: Answer) -> SourceError:
-    seconds, words = seconds_left(answer), f"HTTP 429: {answer.text[:160]}"
-    if seconds is None or seconds <= LONGEST_WAIT_SECONDS:
-        return RateLimited(answer.source, words, seconds)
-    resets_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return QuotaExhausted(answer.source, f"no more until {resets_at:%Y-%m-%d %H:%M} UTC: {words}", resets_at)
+    return limited(answer.source, f"HTTP 429: {answer.text[:160]}", seconds_left(answer))
 
 
 def seconds_left(answer: Answer) -> float | None:
@@ -161,7 +157,7 @@ def _connect(ask: Ask, *, is_keyed: bool = True) -> Http:
 
 def _response(http: Http, path: str, params: Mapping[str, Any]) -> Item:
     """What stands inside the envelope of an answer."""
-    found = _field(http.get(path, params).json(), "response")
+    found = dig(http.get(path, params).json(), "response")
     if not isinstance(found, dict):
         raise BadAnswer(NAME, "the answer has no object `response`")
     return found
@@ -198,7 +194,7 @@ def _posts_of(http: Http, blog: str) -> Iterator[Listed]:
         return _response(http, f"/v2/blog/{quote(blog, safe='')}/posts", asked)
 
     for item in listed(page):
-        post = Post(id_of(item), page_of(item) or "", _moment(item.get("timestamp")))
+        post = Post(id_of(item), page_of(item) or "", since_epoch(item.get("timestamp")))
         root = item.get("reblogged_root_id")
         yield Listed(blog, post, whole(item.get("note_count")), str(root) if root else post.object_id)
 
@@ -223,20 +219,19 @@ def listed(page: Callable[[int], Item]) -> Iterator[Item]:
 
 def id_of(post: Any) -> str:
     """The id as text: as a number it is too large for many readers of JSON."""
-    text, number = _field(post, "id_string"), whole(_field(post, "id"))
-    return text if isinstance(text, str) and text else str(number or "")
+    return text(dig(post, "id_string")) or str(whole(dig(post, "id")) or "")
 
 
 def page_of(post: Item) -> str | None:
     """The web page a post is about: the first of its links that leads away from Tumblr."""
-    return next((u for u in _links(post) if isinstance(u, str) and registrable_domain(u) not in OWN_SITES), None)
+    return first_outside(_links(post), OWN_SITES)
 
 
 def _links(post: Item) -> Iterator[Any]:
     yield from (post.get("url"), post.get("link_url"))
-    texts = [text for name in TEXTS if isinstance(text := post.get(name), str)]
-    yield from (unescape(address) for text in texts for address in _HREF.findall(text))
-    yield from (link for text in texts for link in links_in(unescape(_TAG.sub(" ", text))))
+    texts = [words for name in TEXTS if (words := text(post.get(name)))]
+    yield from (unescape(address) for words in texts for address in _HREF.findall(words))
+    yield from (link for words in texts for link in links_in(unescape(_TAG.sub(" ", words))))
     yield post.get("source_url")
 
 
@@ -279,15 +274,14 @@ def _totals(http: Http, blog: str, post: Post) -> Item:
     """The totals of a post's notes; Gone when the blog has no such post."""
     number = post.object_id.rpartition("/")[2]
     found = _response(http, f"/v2/blog/{quote(blog, safe='')}/notes", {"id": number, "mode": "conversation"})
-    kept = {name: found[name] for name in TOTALS if name in found}
+    kept = picked(found, TOTALS)
     if not kept:
         raise BadAnswer(NAME, "the notes of a post come without their totals")
     return kept
 
 
 def _row(ask: Ask, post: Post, one: Listed | None, totals: Item | None) -> Raw:
-    published = post.published_at.isoformat() if post.published_at else None
-    payload = {"published_at": published, "note_count": one.note_count if one else None, "totals": totals}
+    payload = {**post.known, "note_count": one.note_count if one else None, "totals": totals}
     return Raw(post.object_id, ask.observed_at, url=post.url or None, payload=payload)
 
 
@@ -318,7 +312,7 @@ def _found(http: Http, blogs: Sequence[str], post: Post) -> Item | None:
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Three readings per post."""
     for row in rows:
-        published = _iso(_field(row.payload, "published_at"))
+        published = moment(dig(row.payload, "published_at"))
         counts, absent = _counts(row)
         for verb in CONNECTOR.verbs:
             more = {"object_id": row.subject, "published_at": published}
@@ -327,7 +321,7 @@ def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 def _counts(row: Raw) -> tuple[dict[Verb, int | None], Status]:
     """The counts by verb, and what it means that one is missing."""
-    totals, notes = _field(row.payload, "totals"), whole(_field(row.payload, "note_count"))
+    totals, notes = dig(row.payload, "totals"), whole(dig(row.payload, "note_count"))
     if row.status is Status.NOT_FOUND:
         return {}, Status.NOT_FOUND
     if isinstance(totals, dict):
@@ -365,37 +359,10 @@ def _stats(ask: Ask, http: Http, urls: Sequence[str]) -> Iterator[Raw]:
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per web address."""
     for row in rows:
-        count = _field(row.payload, "note_count")
+        count = dig(row.payload, "note_count")
         quality = Quality.FUZZED if whole(count) else Quality.DEFAULT_ZERO
         more = {"basis": Basis.PAGE, "native": "share_stats.note_count", "quality": quality}
         yield reading(CONNECTOR, Verb.SHARE, row, count, absent=Status.FAILED, **more)
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _moment(seconds: Any) -> datetime | None:
-    try:
-        known = whole(seconds)
-        return None if known is None else datetime.fromtimestamp(known, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _iso(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 CONNECTOR = Connector(

@@ -26,11 +26,10 @@ UNVERIFIED: 3 calls a second for a person's or service token and 20 for a commun
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -44,8 +43,10 @@ from connectors.base import (
     Post,
     Stream,
     VerbMeaning,
+    account_rows,
     ask_in_batches,
     failed,
+    post_row,
     reading,
     whole,
 )
@@ -61,10 +62,10 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
-from connectors.graph import account_rows, dig
+from connectors.fields import comma_separated, dig, loads, mapping, moment, objects, plain, since_epoch, total
 from connectors.http import Answer, Http, by_status, redacted
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
-from connectors.urls import links_in, registrable_domain
+from connectors.urls import first_outside, links_in
 
 NAME = "vk"
 API, SITE = "https://api.vk.com", "https://vk.com"
@@ -102,7 +103,7 @@ class Settings(ConnectorSettings):
     @property
     def wall_names(self) -> list[str]:
         """The walls, each once."""
-        return list(dict.fromkeys(w.strip() for w in self.walls.split(",") if w.strip()))
+        return comma_separated(self.walls)
 
     def missing(self) -> tuple[str, ...]:
         """As usual, but the public count alone needs no token."""
@@ -110,8 +111,7 @@ class Settings(ConnectorSettings):
 
     def share_url_for(self, day: date) -> str:
         """The address of the public count on a day, without a trailing slash."""
-        site = self.share_url or (SITE if self.base_url.rstrip("/") == API else self.base_url)
-        return site.replace("{day}", day.isoformat()).rstrip("/")
+        return self.other_url_for(day, self.share_url, SITE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Found:
 
 def vk_error(answer: Answer, token: str = "") -> SourceError | None:
     """What an answer says went wrong: by VK's own code, which comes with HTTP 200, else by HTTP status."""
-    problem = dig(_loads(answer.text), "error")
+    problem = dig(loads(answer.text), "error")
     code = whole(dig(problem, "error_code"))
     if code is None:
         return by_status(answer)
@@ -150,7 +150,7 @@ class _Api:
     """VK's methods; the token goes into the body, not into the address."""
 
     def __init__(self, ask: Ask) -> None:
-        token = ask.settings.token.get_secret_value() if ask.settings.token else ""
+        token = plain(ask.settings.token)
         self._common = {"access_token": token, "v": ask.settings.version}
         self._http = Http(NAME, ask, classify=partial(vk_error, token=token))
 
@@ -222,12 +222,8 @@ def id_of(post: Item) -> str:
 
 def page_of(post: Item) -> str | None:
     """The web page a post is about: an attached link, else a link in its text, but not one to VK itself."""
-    attached = post.get("attachments")
-    links = [dig(a, "link", "url") for a in (attached if isinstance(attached, list) else ())]
-    text = post.get("text")
-    links += links_in(text) if isinstance(text, str) else []
-    outside = (link for link in links if isinstance(link, str) and registrable_domain(link) not in (None, *ITSELF))
-    return next(outside, None)
+    attached = [dig(attachment, "link", "url") for attachment in objects(post.get("attachments"))]
+    return first_outside([*attached, *links_in(post.get("text"))], ITSELF)
 
 
 def _kept(post: Item) -> dict[str, Any]:
@@ -252,15 +248,13 @@ def _refresh(ask: Ask, api: _Api, posts: Sequence[Post]) -> Iterator[Raw]:
 def _row(ask: Ask, post: Post, payload: dict[str, Any] | None) -> Raw:
     if not _ID.fullmatch(post.object_id):
         return failed(ask, post, BadRequest(NAME, "not the id of a post, which is <wall>_<number>"))
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-    status = Status.NOT_FOUND if payload is None else Status.OBSERVED
-    return Raw(post.object_id, ask.observed_at, status, post.url, (payload or {}) | known)
+    return post_row(ask, post, payload)
 
 
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per post."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         more = {"basis": Basis.POST, "object_id": row.subject, "published_at": _published_at(payload)}
         for verb, name in NATIVES.items():
             absent = row.status if row.status is Status.NOT_FOUND else _absent(verb, name, payload)
@@ -277,13 +271,7 @@ def _absent(verb: Verb, name: str, payload: Item) -> Status:
 
 def _published_at(payload: Item) -> datetime | None:
     """When the post was published, by the answer or else as it was known before."""
-    seconds, known = whole(payload.get("date")), payload.get("published_at")
-    try:
-        if seconds is not None:
-            return datetime.fromtimestamp(seconds, UTC)
-        return datetime.fromisoformat(known) if isinstance(known, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    return since_epoch(payload.get("date")) or moment(payload.get("published_at"))
 
 
 def fetch_by_url(ask: Ask) -> Iterator[Raw]:
@@ -313,19 +301,10 @@ def _public_count(http: Http, address: str) -> str:
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per page: the sum over its addresses, failed when one of them is missing."""
     for row in rows:
-        entries = dig(row.payload, "entries")
-        parts = [whole(dig(entry, "count")) for entry in (entries if isinstance(entries, list) else ())]
-        known = [part for part in parts if part is not None]
-        total = sum(known) if len(known) == len(parts) == 2 else None
+        counts = [dig(entry, "count") for entry in objects(dig(row.payload, "entries"))]
+        count = total(counts) if len(counts) == 2 else None
         more = {"quality": Quality.LOWER_BOUND, "native": "VK.Share.count"}
-        yield reading(CONNECTOR, Verb.SHARE, row, total, absent=Status.FAILED, **more)
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+        yield reading(CONNECTOR, Verb.SHARE, row, count, absent=Status.FAILED, **more)
 
 
 CONNECTOR = Connector(

@@ -33,7 +33,6 @@ links in (else set `link_bodies`); that only verified accounts may ask; the shap
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -66,7 +65,9 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
+from connectors.fields import dig, loads, mapping, moment_of_day, objects, picked, plain, total
 from connectors.http import Answer, Http, by_status, redacted, secrets_of
+from connectors.limits import next_midnight
 from connectors.records import Basis, Observation, Raw, Status, Verb
 
 NAME = "wechat"
@@ -146,7 +147,7 @@ class Api:
             return self._answer(path, body, {"access_token": self._renewed()})
 
     def _renewed(self) -> str:
-        secret = self._settings.app_secret.get_secret_value() if self._settings.app_secret else ""
+        secret = plain(self._settings.app_secret)
         app = {"appid": self._settings.app_id or "", "secret": secret}
         answer = self._answer(
             "/cgi-bin/stable_token", {"grant_type": "client_credential", **app, "force_refresh": False}
@@ -168,25 +169,20 @@ def wechat_error(answer: Answer, secrets: Sequence[str] = (), now: datetime | No
     """What an answer says went wrong: by HTTP status, then by `errcode`."""
     if problem := by_status(answer):
         return problem
-    body = _loads(answer.text)
-    code = whole(body.get("errcode")) if isinstance(body, dict) else None
+    body = loads(answer.text)
+    code = whole(dig(body, "errcode"))
     if not code:
         return None
-    told = redacted(str(body.get("errmsg")), tuple(secrets))[:160]
+    told = redacted(str(dig(body, "errmsg")), tuple(secrets))[:160]
     words = f"{advice}: {told} ({code})" if (advice := ADVICE.get(code)) else f"{told} ({code})"
     if code == 45009:
-        resets_at = _next_midnight(now or datetime.now(UTC))
+        resets_at = next_midnight(now or datetime.now(UTC), BEIJING)
         return QuotaExhausted(
             NAME, f"the day's quota is used up until {resets_at:%Y-%m-%d %H:%M} UTC: {words}", resets_at
         )
     error = KINDS.get(code, BadRequest)(NAME, words)
     error.is_fatal = error.is_fatal or code == 48001  # it concerns the account, so every other day is refused alike
     return error
-
-
-def _next_midnight(now: datetime) -> datetime:
-    tomorrow = now.astimezone(BEIJING).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), BEIJING).astimezone(UTC)
 
 
 def fetch_articles(ask: Ask) -> Iterator[Raw]:
@@ -242,11 +238,10 @@ def published(page_at: Callable[[int], Item], most_pages: int) -> Iterator[Item]
 
 
 def _news(item: Any) -> list[Item]:
-    content = item.get("content") if isinstance(item, dict) else None
-    articles = content.get("news_item") if isinstance(content, dict) else None
+    articles = dig(item, "content", "news_item")
     if not isinstance(articles, list):
         raise BadAnswer(NAME, "a published article has no `news_item`; TALLYRANK_WECHAT_LINK_BODIES=true may bring it")
-    return [article for article in articles if isinstance(article, dict)]
+    return objects(articles)
 
 
 def msgid_of(address: Any) -> str | None:
@@ -277,19 +272,18 @@ def project(article: Item, figures: str) -> Item:
     kept: Item = {"ref_date": article.get("ref_date"), "figures": figures}
     days = article.get(DETAILS[figures])
     if isinstance(days, list):
-        known = [day for day in days if isinstance(day, dict)]
-        newest = max(known, key=lambda day: str(day.get("stat_date")), default=None)
+        newest = max(objects(days), key=lambda day: str(day.get("stat_date")), default=None)
         names = {"stat_date", *(name for parts in FIELDS[figures].values() for name in parts)}
-        kept["newest"] = newest and {name: newest[name] for name in sorted(names) if name in newest}
+        kept["newest"] = newest and picked(newest, sorted(names))
     return kept
 
 
 def parse_articles(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Six readings per article; verbs that the figures do not have are unsupported."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         fields = FIELDS.get(str(payload.get("figures")))
-        newest, at = payload.get("newest"), _noon(payload.get("ref_date"))
+        newest, at = payload.get("newest"), moment_of_day(payload.get("ref_date"), BEIJING, time(12))
         absent = Status.HIDDEN if "newest" in payload and newest is None else Status.FAILED
         for verb in CONNECTOR.verbs:
             names = fields.get(verb, ()) if fields else ()
@@ -303,23 +297,7 @@ def parse_articles(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 def _sum(counters: Any, names: Sequence[str]) -> int | None:
     """The sum of some counters; None unless every one of them is known."""
-    parts = [whole(counters.get(name)) for name in names] if isinstance(counters, dict) else []
-    known = [part for part in parts if part is not None]
-    return sum(known) if known and len(known) == len(parts) else None
-
-
-def _noon(day: Any) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(day), time(12), BEIJING).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+    return total(mapping(counters).get(name) for name in names)
 
 
 CONNECTOR = Connector(

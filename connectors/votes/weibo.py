@@ -34,7 +34,6 @@ begins anew on the hour; that `url_long` comes back as it was sent; that `count.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,6 +55,7 @@ from connectors.base import (
     ask_in_batches,
     batches,
     failed,
+    post_row,
     reading,
     whole,
 )
@@ -70,6 +70,7 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
+from connectors.fields import dig, first_text, loads, mapping, moment, moment_in, objects, picked, plain
 from connectors.http import Answer, Http, by_status, redacted, secrets_of
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import host, links_in
@@ -80,6 +81,7 @@ MOST_LINKS = 20
 MOST_IDS = 100
 PAGE_SIZE = 100
 SHORT_HOST = "t.cn"
+FORM = "%a %b %d %H:%M:%S %z %Y"  # Tue May 31 17:46:55 +0800 2011
 # The names of each counter, of timelines and of counts by id.
 FIELDS: dict[Verb, tuple[str, ...]] = {
     Verb.SHARE: ("reposts_count", "reposts"),
@@ -127,17 +129,16 @@ class Settings(ConnectorSettings):
         """The address below which posts are read, without a trailing slash."""
         if not self.business:
             return self.url_for(day)
-        address = self.business_url or (BUSINESS_API if self.base_url.rstrip("/") == API else self.base_url)
-        return address.replace("{day}", day.isoformat()).rstrip("/")
+        return self.other_url_for(day, self.business_url, BUSINESS_API)
 
 
 def weibo_error(answer: Answer, secrets: tuple[str, ...] = (), now: datetime | None = None) -> SourceError | None:
     """What an answer says went wrong, whatever its HTTP status: by its words, then by its code."""
-    body = _loads(answer.text)
-    code = whole(body.get("error_code")) if isinstance(body, dict) else None
+    body = loads(answer.text)
+    code = whole(dig(body, "error_code"))
     if not code:
         return by_status(answer)
-    told = redacted(str(body.get("error")), secrets)[:160]
+    told = redacted(str(dig(body, "error")), secrets)[:160]
     words = f"{ADVICE[code]}: {told} ({code})" if code in ADVICE else f"{told} ({code})"
     if OVER_QUOTA.search(told):
         kind: type[SourceError] = QuotaExhausted
@@ -157,7 +158,7 @@ def _by_http(answer: Answer) -> type[SourceError]:
 @contextmanager
 def connect(ask: Ask, base_url: str | None = None) -> Iterator[Http]:
     """A client with the account's token."""
-    token = ask.settings.token.get_secret_value() if ask.settings.token else ""
+    token = plain(ask.settings.token)
     classify = partial(weibo_error, secrets=secrets_of(ask.settings))
     with Http(NAME, ask, classify=classify, params={"access_token": token}, base_url=base_url) as http:
         yield http
@@ -190,10 +191,10 @@ def _totals(ask: Ask, http: Http, urls: Sequence[str]) -> Iterator[Raw]:
 def _links(http: Http, call: str, name: str, links: Sequence[str]) -> list[Item]:
     """The entries of a question about links."""
     body = http.get(f"/short_url/{call}.json", [(name, link) for link in links]).json()
-    entries = body.get("urls") if isinstance(body, dict) else None
+    entries = dig(body, "urls")
     if not isinstance(entries, list):
         raise BadAnswer(NAME, f"the answer of {call} has no list `urls`")
-    return [entry for entry in entries if isinstance(entry, dict)]
+    return objects(entries)
 
 
 def _is_true(value: Any) -> bool:
@@ -252,9 +253,7 @@ def _posts(ask: Ask, http: Http, posts: Http, page: Sequence[Item]) -> Iterator[
 
 
 def _first_link(post: Item) -> str | None:
-    text = post.get("text")
-    links = links_in(text) if isinstance(text, str) else []
-    return links[0] if links else None
+    return first_text(links_in(post.get("text")))
 
 
 def _pages(http: Http, links: Sequence[str], size: int) -> dict[str, str]:
@@ -269,7 +268,7 @@ def _pages(http: Http, links: Sequence[str], size: int) -> dict[str, str]:
 
 
 def _kept(post: Item) -> Item:
-    return {name: post[name] for name in KEPT if name in post}
+    return picked(post, KEPT)
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
@@ -282,9 +281,7 @@ def _refresh(ask: Ask, http: Http, posts: Sequence[Post]) -> Iterator[Raw]:
     found = _counts(http, [post.object_id for post in posts], business=ask.settings.business)
     for post in posts:
         counts = found.get(post.object_id)
-        known = {"published_at": post.published_at.isoformat() if post.published_at else None}
-        status = Status.NOT_FOUND if counts is None else Status.OBSERVED
-        yield Raw(post.object_id, ask.observed_at, status, post.url, _kept(counts or {}) | known)
+        yield post_row(ask, post, None if counts is None else _kept(counts))
 
 
 def _counts(http: Http, ids: Sequence[str], *, business: bool) -> dict[str, Item]:
@@ -299,7 +296,7 @@ def _counts(http: Http, ids: Sequence[str], *, business: bool) -> dict[str, Item
 def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Two readings per page: how often its address was posted and commented on."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
+        payload = mapping(row.payload)
         for verb, native in TOTALS.items():
             more = {"native": native, "quality": Quality.LOWER_BOUND}
             yield reading(CONNECTOR, verb, row, payload.get(native), absent=Status.FAILED, **more)
@@ -308,8 +305,8 @@ def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
 def parse_posts(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Four readings per post; a counter that did not come is hidden, all of them missing is a failure."""
     for row in rows:
-        payload = row.payload if isinstance(row.payload, dict) else {}
-        at = _moment(payload.get("created_at")) or _iso(payload.get("published_at"))
+        payload = mapping(row.payload)
+        at = moment_in(FORM, payload.get("created_at")) or moment(payload.get("published_at"))
         has_counters = any(name in payload for names in FIELDS.values() for name in names)
         absent = Status.HIDDEN if has_counters else Status.FAILED
         absent = Status.NOT_FOUND if row.status is Status.NOT_FOUND else absent
@@ -326,28 +323,6 @@ def _object(answer: Answer) -> Item:
     if not isinstance(body, dict):
         raise BadAnswer(NAME, "the answer is no object")
     return body
-
-
-def _moment(text: Any) -> datetime | None:
-    """A time as Weibo writes it: `Tue May 31 17:46:55 +0800 2011`."""
-    try:
-        return datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y").astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _iso(text: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 CONNECTOR = Connector(

@@ -4,7 +4,7 @@
   days link to it. Counted from an index from which deleted posts have not been taken, and by words: at best fuzzed.
 - search: `GET /2/tweets/search/recent` (7 days) or, where `search_days` is more, `/2/tweets/search/all` (not on every
   plan), pages by `meta.next_token`. Each post is charged, so nothing is searched unless `search_per_day` is above 0.
-- by_post: `GET /2/tweets?ids=…`, 100 posts per request.
+- by_post: `GET /2/tweets?ids=…`, 100 posts per request; where that is not understood, `GET /2/tweets/<id>` for each.
 
 The operator is `url:"…"`, quoted because a bare slash is refused. It matches words in a row, so `a.example/b` also
 finds `a.example/b-c`: search confirms every hit by the key of its `unwound_url` or `expanded_url`; a count cannot. We
@@ -45,9 +45,7 @@ impressions, whether a repeated count is charged again (we assume so) and whethe
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,6 +67,7 @@ from connectors.base import (
     VerbMeaning,
     ask_in_batches,
     failed,
+    nothing_found,
     reading,
     whole,
 )
@@ -85,7 +84,10 @@ from connectors.errors import (
     Unavailable,
     WalletEmpty,
 )
+from connectors.fallback import ManyOrOne, about, id_text
+from connectors.fields import dig, listed, loads, moment, objects, picked, plain
 from connectors.http import LONGEST_WAIT_SECONDS, Answer, Http, Pace, by_status
+from connectors.limits import limited, seconds_until
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import url_key
 
@@ -137,28 +139,24 @@ class Settings(PaidSettings):
 
     def missing(self) -> tuple[str, ...]:
         """Nothing when there is a token or what it takes to get one."""
-        return () if _plain(self.api_key) and _plain(self.api_secret) else super().missing()
+        return () if plain(self.api_key) and plain(self.api_secret) else super().missing()
 
     def url_for(self, day: date) -> str:
         """As usual; a version at the end of the address is not repeated."""
         return super().url_for(day).removesuffix("/2")
 
 
-def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""
-
-
 def x_error(answer: Answer, token: str = "") -> SourceError | None:
     """What an answer says went wrong: by HTTP status, then by the last part of the problem's type."""
     if answer.status < 300:
         return None
-    body, kind = _loads(answer.text), _kind(_loads(answer.text))
+    body, kind = loads(answer.text), _kind(loads(answer.text))
     words = _words(body) or answer.text
     answer = replace(answer, text=words.replace(token, "***") if token else words)
     if answer.status == 402:
         return WalletEmpty(answer.source, "the prepaid credits are used up (HTTP 402); buy more at console.x.com")
     if answer.status == 429:
-        return _too_fast(answer, kind == "usage-capped" or _field(body, "title") == "UsageCapExceeded")
+        return _too_fast(answer, kind == "usage-capped" or dig(body, "title") == "UsageCapExceeded")
     if answer.status == 401:
         return AuthError(answer.source, f"the token is refused; make a new one: {answer.text[:160]}")
     if answer.status == 403 and kind in NOT_SET_UP:
@@ -168,32 +166,27 @@ def x_error(answer: Answer, token: str = "") -> SourceError | None:
 
 def _words(body: Any) -> str:
     """A problem in one line: its title, its detail, and what is said of the parameters."""
-    inner = _field(body, "errors")
-    messages = [_field(error, "message") for error in (inner if isinstance(inner, list) else [])]
-    told = [_field(body, "title"), _field(body, "detail"), _field(body, "reason"), *messages]
+    inner = dig(body, "errors")
+    messages = [dig(error, "message") for error in listed(inner)]
+    told = [dig(body, "title"), dig(body, "detail"), dig(body, "reason"), *messages]
     return "; ".join(dict.fromkeys(word for word in told if isinstance(word, str) and word))
 
 
 def _kind(problem: Any) -> str:
     """The last part of a problem's type, whatever the host before it."""
-    kind = _field(problem, "type")
+    kind = dig(problem, "type")
     return kind.rstrip("/").rpartition("/")[2] if isinstance(kind, str) else ""
 
 
 def _too_fast(answer: Answer, is_capped: bool) -> SourceError:
     if is_capped:
         return QuotaExhausted(answer.source, f"the cap of the period is reached: {answer.text[:160]}")
-    seconds, words = seconds_to_reset(answer), f"HTTP 429: {answer.text[:160]}"
-    if seconds is None or seconds <= LONGEST_WAIT_SECONDS:
-        return RateLimited(answer.source, words, seconds)
-    resets_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    return QuotaExhausted(answer.source, f"no more until {resets_at:%H:%M} UTC: {words}", resets_at)
+    return limited(answer.source, f"HTTP 429: {answer.text[:160]}", seconds_to_reset(answer))
 
 
 def seconds_to_reset(answer: Answer) -> float | None:
     """Seconds until the window of 15 minutes begins anew, from its header in unix seconds."""
-    reset = answer.headers.get("x-rate-limit-reset", "")
-    return max(float(reset) - time.time(), 0.0) if reset.isdecimal() else None
+    return seconds_until(answer.headers.get("x-rate-limit-reset", ""))
 
 
 def heed_window(answer: Answer, pace: Pace) -> None:
@@ -254,29 +247,41 @@ class Api:
 
 
 def _asked(
-    ask: Ask, subjects: Sequence[T], size: int, answer: Callable[[Api, Sequence[T]], Iterable[Raw]]
+    ask: Ask,
+    subjects: Sequence[T],
+    size: int,
+    answer: Callable[[Api, Sequence[T]], Iterable[Raw]],
+    one: Callable[[Api, T], Iterable[Raw]] | None = None,
 ) -> Iterator[Raw]:
-    """Ask about all subjects with the app's token; without one they fail, and nothing is asked."""
+    """Ask about all subjects with the app's token; without one they fail, and nothing is asked. `one` is the question
+    about a single subject, where it differs.
+    """
     try:
         token = _token(ask) if subjects else ""
     except SourceError as error:
         yield from (failed(ask, subject, error) for subject in subjects)
         return
-    rule, headers = partial(x_error, token=token), {"Authorization": f"Bearer {token}"}
+    rule, headers = partial(x_error, token=token), {"Authorization": f"Bearer {token}"} if token else {}
     with Http(NAME, ask, classify=rule, after=heed_window, headers=headers) as http:
-        yield from ask_in_batches(ask, subjects, size, partial(answer, Api(ask, http)))
+        api = Api(ask, http)
+        several = partial(answer, api)
+        yield from ask_in_batches(ask, subjects, size, ManyOrOne(ask, several, partial(one, api)) if one else several)
 
 
 def _token(ask: Ask) -> str:
     """The token given, or one that X gives for the app's key and secret."""
-    if token := _plain(ask.settings.token):
+    if token := plain(ask.settings.token):
         return token
-    key, secret = _plain(ask.settings.api_key), _plain(ask.settings.api_secret)
+    key, secret = plain(ask.settings.api_key), plain(ask.settings.api_secret)
     if not key or not secret:
         raise ConfigurationError(NAME, f"set {' and '.join(ask.settings.missing())}. {KEYS_FROM}")
     basic = {"Authorization": "Basic " + b64encode(f"{key}:{secret}".encode()).decode()}
     with Http(NAME, ask, classify=_token_error, headers=basic) as http:
-        found = _field(http.post("/oauth2/token", data={"grant_type": "client_credentials"}).json(), "access_token")
+        try:
+            answer = http.post("/oauth2/token", data={"grant_type": "client_credentials"}).json()
+        except (BadRequest, Gone):  # this host gives no tokens: whether it wants one, its answers will say
+            return ""
+    found = dig(answer, "access_token")
     if not isinstance(found, str) or not found:
         raise BadAnswer(NAME, "the answer to a request for a token holds none")
     return found
@@ -344,7 +349,7 @@ def parse_by_url(rows: Sequence[Raw]) -> Iterator[Observation]:
     """One reading per page, of the page itself."""
     for row in rows:
         more = {"basis": Basis.PAGE, "native": "total_post_count_7d", "quality": Quality.FUZZED}
-        yield reading(CONNECTOR, Verb.SHARE, row, _field(row.payload, "posts_7d"), absent=Status.FAILED, **more)
+        yield reading(CONNECTOR, Verb.SHARE, row, dig(row.payload, "posts_7d"), absent=Status.FAILED, **more)
 
 
 def fetch_search(ask: Ask) -> Iterator[Raw]:
@@ -373,7 +378,7 @@ def posts(page: Callable[[Mapping[str, str]], Item], most_pages: int) -> Iterato
         fresh = {post["id"]: post for post in posts_in(body) if post["id"] not in seen}
         yield from fresh.values()
         seen |= fresh.keys()
-        following = _field(body.get("meta"), "next_token")
+        following = dig(body.get("meta"), "next_token")
         if not isinstance(following, str) or not following:
             return
         if following == more.get("next_token"):
@@ -389,7 +394,7 @@ def _search(ask: Ask, api: Api, where: str, query: str, more: Mapping[str, str])
         params["start_time"] = f"{since:%Y-%m-%dT%H:%M:%SZ}"
     fields, path = "created_at,entities,public_metrics", f"/2/tweets/search/{where}"
     body = api.read_posts(path, params, fields, settings.search_results, settings.usd_per_search)
-    if "data" not in body and whole(_field(body.get("meta"), "result_count")) != 0:
+    if "data" not in body and whole(dig(body.get("meta"), "result_count")) != 0:
         raise BadAnswer(NAME, "a search has neither `data` nor a `result_count` of 0")
     return body
 
@@ -398,15 +403,15 @@ def posts_in(body: Item) -> list[Item]:
     """The posts of an answer; `data` is left out when there are none."""
     data = body.get("data", [])
     found = [data] if isinstance(data, dict) else data
-    if not isinstance(found, list) or not all(isinstance(_field(post, "id"), str) for post in found):
+    if not isinstance(found, list) or not all(isinstance(id_text(dig(post, "id")), str) for post in found):
         raise BadAnswer(NAME, "`data` is no list of posts, or a post has no `id`")
-    return found
+    return [{**post, "id": id_text(post["id"])} for post in found]
 
 
 def _links(post: Item) -> set[str | None]:
     """The keys of all addresses that a post links to."""
-    urls = _field(post.get("entities"), "urls")
-    found = [_field(url, name) for url in (urls if isinstance(urls, list) else []) for name in _ADDRESSES]
+    urls = dig(post.get("entities"), "urls")
+    found = [dig(url, name) for url in listed(urls) for name in _ADDRESSES]
     return {url_key(url) for url in found if isinstance(url, str)}
 
 
@@ -416,7 +421,7 @@ _ADDRESSES = ("unwound_url", "expanded_url")
 def project(post: Item) -> Item:
     """What parsing reads of a post."""
     metrics = post.get("public_metrics")
-    kept = {name: metrics[name] for name in METRICS if name in metrics} if isinstance(metrics, dict) else None
+    kept = picked(metrics, METRICS) if isinstance(metrics, dict) else None
     return {"created_at": post.get("created_at"), "public_metrics": kept}
 
 
@@ -427,13 +432,24 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
         if not _ID.fullmatch(post.object_id):
             yield failed(ask, post, BadRequest(NAME, "this is no id of a post: ids are up to 19 digits"))
     known = [post for post in ask.posts if _ID.fullmatch(post.object_id)]
-    yield from _asked(ask, known, BATCH, partial(_look_up, ask))
+    yield from _asked(ask, known, BATCH, partial(_look_up, ask), partial(_look_up_one, ask))
 
 
 def _look_up(ask: Ask, api: Api, asked: Sequence[Post]) -> list[Raw]:
     ids = list(dict.fromkeys(post.object_id for post in asked))
     body = api.read_posts("/2/tweets", {"ids": ",".join(ids)}, "created_at,public_metrics", len(ids))
-    found, problems = {post["id"]: post for post in posts_in(body)}, problems_in(body)
+    return _told(ask, asked, body)
+
+
+def _look_up_one(ask: Ask, api: Api, asked: Post) -> list[Raw]:
+    return _told(ask, [asked], api.read_posts(f"/2/tweets/{asked.object_id}", {}, "created_at,public_metrics", 1))
+
+
+def _told(ask: Ask, asked: Sequence[Post], body: Item) -> list[Raw]:
+    problems = problems_in(body)
+    ids = {post.object_id for post in asked}
+    found = {post["id"]: post for post in posts_in(body)}
+    found = found if ids & problems.keys() else about(NAME, ids, found)
     if not found and not problems:
         raise BadAnswer(NAME, "the answer has neither posts nor problems with them")
     return [_row(ask, post, found.get(post.object_id), problems.get(post.object_id)) for post in asked]
@@ -441,14 +457,13 @@ def _look_up(ask: Ask, api: Api, asked: Sequence[Post]) -> list[Raw]:
 
 def problems_in(body: Item) -> dict[str, str]:
     """What is the matter with single posts, by id: the last part of the problem's type, never its words."""
-    errors = body.get("errors")
-    told = [error for error in (errors if isinstance(errors, list) else []) if isinstance(error, dict)]
+    told = objects(body.get("errors"))
     named = {str(error.get("resource_id") or error.get("value") or ""): _kind(error) for error in told}
     return {i: kind for i, kind in named.items() if i}
 
 
 def _row(ask: Ask, post: Post, item: Item | None, problem: str | None) -> Raw:
-    known = {"published_at": post.published_at.isoformat() if post.published_at else None, "problem": problem}
+    known = {**post.known, "problem": problem}
     if item is not None:
         return Raw(post.object_id, ask.observed_at, url=post.url, payload=project(item) | known)
     if problem in LOST:
@@ -463,10 +478,9 @@ def _row(ask: Ask, post: Post, item: Item | None, problem: str | None) -> Raw:
 def parse_search(rows: Sequence[Raw]) -> Iterator[Observation]:
     """Five readings per post, or five zeros of quality lower_bound for a page that no post was found for."""
     for row in rows:
-        object_id = _field(row.payload, "object_id")
-        if whole(_field(row.payload, "posts")) == 0:
-            zero = partial(reading, CONNECTOR, row=row, value=0, absent=Status.FAILED, quality=Quality.LOWER_BOUND)
-            yield from (zero(verb=verb) for verb in CONNECTOR.verbs)
+        object_id = dig(row.payload, "object_id")
+        if whole(dig(row.payload, "posts")) == 0:
+            yield from nothing_found(CONNECTOR, row, 0, quality=Quality.LOWER_BOUND)
         else:
             yield from _readings(row, object_id if isinstance(object_id, str) else None)
 
@@ -478,8 +492,8 @@ def parse_by_post(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 
 def _readings(row: Raw, object_id: str | None) -> Iterator[Observation]:
-    published = _moment(_field(row.payload, "created_at")) or _moment(_field(row.payload, "published_at"))
-    metrics = _field(row.payload, "public_metrics")
+    published = moment(dig(row.payload, "created_at")) or moment(dig(row.payload, "published_at"))
+    metrics = dig(row.payload, "public_metrics")
     for verb in CONNECTOR.verbs:
         value, more = _counted(verb, metrics, published)
         absent = _absence(row, verb, metrics)
@@ -503,34 +517,15 @@ def _absence(row: Raw, verb: Verb, metrics: Any) -> Status:
     """What it means that a count is missing."""
     if row.status is Status.NOT_FOUND:
         return Status.NOT_FOUND
-    if _field(row.payload, "problem") in WITHHELD:
+    if dig(row.payload, "problem") in WITHHELD:
         return Status.HIDDEN
     return Status.HIDDEN if metrics and verb in (Verb.SAVE, Verb.VIEW) else Status.FAILED
 
 
 def _first(value: Any, names: Iterable[str]) -> int | None:
     """The first whole number among the fields of these names."""
-    counts = (whole(_field(value, name)) for name in names)
+    counts = (whole(dig(value, name)) for name in names)
     return next((count for count in counts if count is not None), None)
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _usd_of_search(settings: Settings, n: int) -> float:

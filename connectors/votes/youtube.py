@@ -13,8 +13,9 @@ so that the spellings of it match alike, brings candidates; only those whose ful
 UNVERIFIED, so a page without a confirmed video reads 0 as a *lower bound*. One page of results is read: a second one
 costs another search.
 
-**Refresh** (`by_post`) uses `batchGetStats`; where that method does not exist (404, 501) or answers without items,
-`videos.list` is asked. Ids that are deleted, private or unknown are simply absent from a good answer: `not_found`.
+**Refresh** (`by_post`) uses `batchGetStats`; where that method is not known (400, 404, 405, 501) or answers without
+items or about other videos, `videos.list` is asked, and where that refuses many ids, it is asked for each. Ids that are
+deleted, private or unknown are simply absent from a good answer: `not_found`.
 
 **Numbers** are text holding whole numbers. like = `likeCount`: accounts whose thumb is up now; the key is absent when
 the owner hides it. comment = `commentCount`: public comments, replies included (UNVERIFIED); absent when comments are
@@ -33,10 +34,10 @@ outside).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
@@ -54,7 +55,9 @@ from connectors.base import (
     batches,
     reading,
 )
-from connectors.errors import BadAnswer, ConfigurationError, Gone, QuotaExhausted, SourceError
+from connectors.errors import BadAnswer, BadRequest, ConfigurationError, Gone, QuotaExhausted, SourceError
+from connectors.fallback import ManyOrOne, about
+from connectors.fields import comma_separated, dig, mapping, moment, picked
 from connectors.http import Classify
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
 from connectors.urls import links_in, url_key
@@ -88,11 +91,15 @@ class Settings(ConnectorSettings):
     @property
     def channel_ids(self) -> list[str]:
         """The channels, each once."""
-        return list(dict.fromkeys(c.strip() for c in self.channels.split(",") if c.strip()))
+        return comma_separated(self.channels)
 
     def missing(self) -> tuple[str, ...]:
         """As for every source, but the key has two names."""
         return () if self.key else super().missing()
+
+    def url_for(self, day: date) -> str:
+        """As usual; the path of the API at the end of the address is not repeated."""
+        return super().url_for(day).removesuffix("/youtube/v3")
 
 
 def fetch_by_url(ask: Ask) -> Iterator[Raw]:
@@ -114,7 +121,12 @@ def fetch_by_post(ask: Ask) -> Iterator[Raw]:
     """The counters of known videos, 50 per request."""
     with _youtube(ask) as youtube:
         stats = _Stats(youtube)
-        yield from ask_in_batches(ask, ask.posts, MOST_IDS, lambda posts: _refreshed(ask, stats, posts))
+        forms = ManyOrOne[Post](
+            ask,
+            lambda posts: _refreshed(ask, stats, posts),
+            lambda post: _refreshed(ask, stats.classic, [post]),
+        )
+        yield from ask_in_batches(ask, ask.posts, MOST_IDS, forms)
 
 
 def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
@@ -132,9 +144,8 @@ def parse(rows: Sequence[Raw]) -> Iterator[Observation]:
 
 def project(item: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """What is kept of a video, from any of the three shapes it comes in: id, counters, time of publication."""
-    snippet, statistics = item.get("snippet"), item.get("statistics")
-    snippet = snippet if isinstance(snippet, dict) else {}
-    kept = {n: statistics[n] for n in COUNTERS.values() if n in statistics} if isinstance(statistics, dict) else None
+    snippet, statistics = mapping(item.get("snippet")), item.get("statistics")
+    kept = picked(statistics, COUNTERS.values()) if isinstance(statistics, dict) else None
     published = snippet.get("publishedAt", snippet.get("publishTime"))
     return {"id": item.get("id"), "publishedAt": published, "statistics": kept, **more}
 
@@ -200,11 +211,13 @@ def _playlist(youtube: Any, playlist: str) -> Iterator[str]:
     request = resource.list(part="contentDetails", playlistId=playlist, maxResults=MOST_IDS)
     while request is not None:
         answer = google.execute(NAME, request)
-        for item in google.items_of(NAME, answer):
-            details = item.get("contentDetails")
-            if isinstance(details, dict) and isinstance(details.get("videoId"), str):
-                yield details["videoId"]
+        yield from (i for item in google.items_of(NAME, answer) if isinstance(i := _listed_id(item), str))
         request = resource.list_next(request, answer)
+
+
+def _listed_id(item: Mapping[str, Any]) -> Any:
+    """The id of a video in a playlist, from the part asked for or from the one that others ask for."""
+    return dig(item, "contentDetails", "videoId") or dig(item, "snippet", "resourceId", "videoId")
 
 
 def _videos(youtube: Any, ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -229,24 +242,32 @@ class _Stats:
     def __init__(self, youtube: Any) -> None:
         self._youtube, self._has_batch = youtube, hasattr(youtube.videos(), "batchGetStats")
 
-    def __call__(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+    def __call__(self, ids: Sequence[str]) -> dict[str, Any]:
         if self._has_batch:
             try:
                 return self._batch(ids)
-            except Gone:
+            except (BadRequest, Gone):
                 self._has_batch = False
             except BadAnswer:
                 pass  # only the classic method is known to say clearly that it found nothing
-        return _videos(self._youtube, ids)
+        return self.classic(ids)
 
-    def _batch(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+    def classic(self, ids: Sequence[str]) -> dict[str, Any]:
+        """The same by `videos.list`."""
+        return about(NAME, ids, _by_id(_videos(self._youtube, ids)))
+
+    def _batch(self, ids: Sequence[str]) -> dict[str, Any]:
         request = self._youtube.videos().batchGetStats(part="id,snippet,statistics", id=",".join(ids))
-        return google.items_of(NAME, google.execute(NAME, request))
+        return about(NAME, ids, _by_id(google.items_of(NAME, google.execute(NAME, request))))
 
 
-def _refreshed(ask: Ask, stats: _Stats, posts: Sequence[Post]) -> Iterator[Raw]:
+def _by_id(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {i: item for item in items if isinstance(i := item.get("id"), str)}
+
+
+def _refreshed(ask: Ask, stats: Callable[[Sequence[str]], dict[str, Any]], posts: Sequence[Post]) -> Iterator[Raw]:
     ids = list(dict.fromkeys(post.object_id for post in posts))
-    found = {item.get("id"): item for item in stats(ids)}
+    found = stats(ids)
     for post in posts:
         item = found.get(post.object_id)
         if item is None:
@@ -260,25 +281,17 @@ def _refreshed(ask: Ask, stats: _Stats, posts: Sequence[Post]) -> Iterator[Raw]:
 
 def _counter(verb: Verb, row: Raw, payload: Mapping[str, Any]) -> Observation:
     statistics = payload.get("statistics")
-    value = statistics.get(COUNTERS[verb]) if isinstance(statistics, dict) else None
+    value = dig(statistics, COUNTERS[verb])
     # Only a single counter can be withheld; no counters at all, or words instead of a number, is not hiding.
     hidden = verb is not Verb.VIEW and isinstance(statistics, dict) and value is None
     return reading(
         CONNECTOR, verb, row, value, absent=Status.HIDDEN if hidden else Status.FAILED,
-        url=payload.get("url") or row.url, object_id=payload.get("id"), published_at=_time(payload.get("publishedAt")),
+        url=payload.get("url") or row.url, object_id=payload.get("id"), published_at=moment(payload.get("publishedAt")),
     )  # fmt: skip
 
 
 def _video_id(row: Raw) -> str | None:
     return row.subject if row.url else None  # a missing channel has no page and is no video
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 CONNECTOR = Connector(
@@ -307,4 +320,5 @@ CONNECTOR = Connector(
     },
     basis=Basis.POST,
     retention_days=30,
+    forgets_deleted=True,
 )  # fmt: skip

@@ -10,7 +10,7 @@ import dagster as dg
 from connectors.base import Connector
 from connectors.errors import TallyrankError
 from dashboards.report import write_report
-from pipelines import publish, pull, sqlfile
+from pipelines import publish, pull, retention, sqlfile
 from pipelines.defs.resources import LakeResource, done
 from pipelines.defs.sources import parsed_key, raw_key
 from pipelines.evidence import table as evidence
@@ -24,16 +24,20 @@ MOST_ROWS_SHOWN = 200
 def retention_asset(connectors: dict[str, Connector]) -> dg.AssetsDefinition:
     """Deletes what a platform's terms do not let us keep."""
     limits = "; ".join(f"{c.title} {c.retention_days} days" for c in connectors.values() if c.retention_days)
+    forgetful = ", ".join(c.title for c in connectors.values() if c.forgets_deleted)
+    about = f"Deletes readings kept too long: {limits}. Forgets posts that are gone there: {forgetful}."
 
-    @dg.asset(
-        key=RETENTION, group_name="published", pool=POOL, description=f"Deletes readings kept too long: {limits}."
-    )
-    def retention(lake: LakeResource) -> dg.MaterializeResult[None]:
-        gone = pull.purge(lake.open(), connectors.values(), datetime.now(UTC))
+    @dg.asset(key=RETENTION, group_name="published", pool=POOL, description=about)
+    def kept(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
+        gone = retention.purge(lake.open(), connectors.values(), datetime.now(UTC))
+        forgotten = retention.forget_deleted(lake.open(), connectors.values())
         done("retention")
-        return dg.MaterializeResult(metadata={"deleted_files": len(gone)})
+        for doubt in forgotten.doubts:
+            context.log.warning(doubt)
+        numbers = {"deleted_files": len(gone), "forgotten_posts": forgotten.n_posts}
+        return dg.MaterializeResult(metadata={**numbers, "doubts": "; ".join(forgotten.doubts) or "none"})
 
-    return retention
+    return kept
 
 
 def table_asset(table: sqlfile.SqlTable, connectors: dict[str, Connector]) -> dg.AssetsDefinition:

@@ -91,7 +91,11 @@ def test_counts_are_the_worlds(ask: Question, world: World) -> None:
     assert len(found) == 6 * len(posts) == len({(o.object_id, o.verb) for o in found})
     for o in found:
         assert (o.count, o.status) == truth(posts[str(o.object_id)])[o.verb]
-        assert (o.basis, o.quality, o.platform) == (Basis.POST, Quality.EXACT, "agorapulse")
+        assert (o.basis, o.quality, o.platform) == (
+            Basis.POST,
+            Quality.EXACT,
+            f"agorapulse:{o.object_id.partition(':')[0]}",
+        )
     assert {o.status for o in found} == {Status.OBSERVED, Status.HIDDEN, Status.UNSUPPORTED}
     assert {str(o.object_id).partition(":")[0] for o in found} == set(FIELDS)
     assert any(twin.is_story(p) for p in posts.values())

@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.base import Ask, Post, Stream, parse_all
+from connectors.constellation import linking_posts
 from connectors.errors import AuthError, ConfigurationError, NotPermitted, RateLimited
 from connectors.http import Answer, Pace
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb
@@ -31,7 +32,6 @@ from connectors.votes.bluesky import (
     CONNECTOR,
     _pause,
     bluesky_error,
-    linking_posts,
     links_of,
     posts_back_in_time,
 )

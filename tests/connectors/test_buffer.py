@@ -146,7 +146,11 @@ def test_posts_are_the_worlds(ask: Question, world: World, day: date) -> None:
             continue
         total = sum(int(counts[n]) for n in parts)
         assert (o.count, o.native) == (total, " + ".join(parts))
-        assert (o.platform, o.basis, o.published_at) == ("buffer", Basis.POST, sent.published_at)
+        assert (o.platform, o.basis, o.published_at) == (
+            f"buffer:{o.object_id.partition(':')[0]}",
+            Basis.POST,
+            sent.published_at,
+        )
         is_bounded = moment - seen > timedelta(hours=36) or any(counts[n] == 0 for n in parts)
         assert o.quality is (
             Quality.DEFAULT_ZERO if total == 0 else Quality.LOWER_BOUND if is_bounded else Quality.EXACT

@@ -18,12 +18,13 @@ from starlette.routing import Route
 
 from connectors import errors
 from connectors.base import Ask, parse_all
+from connectors.fields import moment_in
 from connectors.http import Answer
 from connectors.records import Basis, Observation, Quality, Raw, Status, Verb, raw_table
 from connectors.sandbox import diigo as twin
 from connectors.sandbox.server import running
 from connectors.sandbox.world import World, WorldPost, noon
-from connectors.votes.diigo import CONNECTOR, NAME, bookmarks, diigo_error, moment
+from connectors.votes.diigo import CONNECTOR, FORM, NAME, bookmarks, diigo_error
 
 LIST = CONNECTOR.stream("bookmarks")
 DAY = date(2027, 3, 1)  # by then two bookmarks have been deleted and one is shy
@@ -221,7 +222,7 @@ def test_what_is_missing_is_named(ask: Question) -> None:
 )
 def test_times_have_a_zone(text: Any, at: datetime | None) -> None:
     """Times are turned to UTC; without a zone, or in another form, there is none."""
-    assert moment(text) == at
+    assert moment_in(FORM, text) == at
 
 
 @pytest.mark.parametrize(

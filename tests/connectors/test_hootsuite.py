@@ -111,7 +111,11 @@ def test_posts_are_the_worlds(ask: Question, world: World, day: date) -> None:
             assert (o.status, o.count) == (Status.HIDDEN, None)
         else:
             assert (o.count, o.native) == (int(counts[name]), name)
-        assert (o.platform, o.basis, o.quality) == ("hootsuite", Basis.POST, Quality.EXACT)
+        assert (o.platform, o.basis, o.quality) == (
+            f"hootsuite:{o.object_id.partition(':')[0]}",
+            Basis.POST,
+            Quality.EXACT,
+        )
         assert o.published_at == post.published_at
 
 
@@ -395,7 +399,7 @@ def test_an_expired_token_is_renewed(ask: Question) -> None:
         (APP, set()),
         ({"token": "t"}, set()),
     ],
-    ids=str,
+    ids=lambda names: "-".join(sorted(names)) or "none",
 )
 def test_what_is_missing_is_named(settings: dict[str, str], missing: set[str]) -> None:
     """A ready token, or an app and whom it asks for."""

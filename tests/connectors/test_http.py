@@ -252,13 +252,13 @@ class TestByStatus:
     @pytest.mark.parametrize(
         ("statuses", "kind"),
         [
-            ((400, 405, 409, 413, 414, 415, 422, 301, 302, 304), errors.BadRequest),
+            ((400, 405, 409, 413, 414, 415, 422, 501, 301, 302, 304), errors.BadRequest),
             ((401,), errors.AuthError),
             ((402,), errors.WalletEmpty),
             ((403,), errors.NotPermitted),
             ((404, 410, 451), errors.Gone),
             ((429,), errors.RateLimited),
-            ((408, 500, 501, 502, 503, 504, 520, 529), errors.Unavailable),
+            ((408, 500, 502, 503, 504, 520, 529), errors.Unavailable),
         ],
     )
     def test_table(self, statuses: tuple[int, ...], kind: type[errors.SourceError]) -> None:

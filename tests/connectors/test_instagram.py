@@ -19,13 +19,25 @@ from starlette.routing import Route
 
 from connectors import graph
 from connectors.base import Ask, Post, Stream, parse_all
+from connectors.errors import BadAnswer
 from connectors.records import Basis, Observation, Raw, Status, Verb, raw_table
 from connectors.sandbox import instagram as twin
 from connectors.sandbox.server import running
 from connectors.sandbox.world import World, WorldPost
-from connectors.votes.instagram import CONNECTOR, NAME, Settings, page_of, project_insights, project_media
+from connectors.votes.instagram import (
+    CONNECTOR,
+    NAME,
+    Settings,
+    page_of,
+    project_insights,
+    project_media,
+    segments_in,
+)
+from pipelines.sqlfile import build, tables
+from tests.pipelines.making import fill, observation_table, part, rows
 
-MEDIA, BY_POST = CONNECTOR.stream("media"), CONNECTOR.stream("by_post")
+MEDIA, BY_POST, AUDIENCE = (CONNECTOR.stream(name) for name in ("media", "by_post", "audience"))
+PROFILE = "https://www.instagram.com/our-shop/"
 AT = datetime(2026, 10, 14, 12, tzinfo=UTC)
 DAY = AT.date()
 METRICS = {Verb.LIKE: "likes", Verb.COMMENT: "comments", Verb.SHARE: "shares", Verb.SAVE: "saved", Verb.VIEW: "views"}
@@ -201,6 +213,181 @@ def test_a_refused_token_is_named(question: Question) -> None:
 def test_what_must_be_set_is_named(ask: Question) -> None:
     """Token and account are both needed."""
     assert ask(CONNECTOR).settings.missing() == ("TALLYRANK_INSTAGRAM_TOKEN", "TALLYRANK_INSTAGRAM_USER_ID")
+
+
+# --- the audience ----------------------------------------------------------------------------------------------------
+
+
+def test_the_audience_is_off_by_default(question: Question) -> None:
+    """Nothing is asked before an address is set."""
+    asked = question()
+    assert told(AUDIENCE, asked) == []
+    assert asked.meter.requests == 0
+
+
+def test_segments_of_the_audience(question: Question, world: World) -> None:
+    """People who engaged by country, and by age and gender; views by followers; small segments are hidden."""
+    asked = question(audience_url=PROFILE, segment_minimum=20)
+    people = twin.people_of(world, AT)
+    known = {f"country={c}": people * share // 100 for (c,), share in twin.PEOPLE["country",].items()}
+    ages = twin.PEOPLE["age", "gender"].items()
+    known |= {f"age={age};gender={gender}": people * share // 100 for (age, gender), share in ages}
+    known |= {f"follow_type={kind}": 7 * people * share // 100 for (kind,), share in twin.VIEWERS.items()}
+    found = told(AUDIENCE, asked)
+    assert {o.segment: o.count for o in found} == {s: n if n >= 20 else None for s, n in known.items()}
+    assert {o.status for o in found if o.count is None} == {Status.HIDDEN}
+    assert {(o.url, o.basis, o.object_id) for o in found} == {(PROFILE, Basis.PAGE, None)}
+    assert {(o.verb, o.native) for o in found} == {(Verb.LIKE, twin.ENGAGED), (Verb.VIEW, "views")}
+    assert asked.meter.requests == 3
+
+
+def test_small_segments_are_never_stored(question: Question, world: World) -> None:
+    """What is withheld stands in no stored row."""
+    stored = [r.payload["count"] for r in AUDIENCE.fetch(question(audience_url=PROFILE, segment_minimum=20))]
+    assert "suppressed" in stored
+    assert all(n == "suppressed" or n >= 20 for n in stored)
+
+
+def test_too_few_people_are_no_segments(question: Question) -> None:
+    """An empty list is missing data: no segments of people, and no failure."""
+    rows_ = list(AUDIENCE.fetch(question(token="quiet-1", audience_url=PROFILE, audience_views="")))
+    assert rows_ == []
+
+
+def test_a_report_that_is_retired_fails_alone(question: Question) -> None:
+    """A breakdown that is refused is one failed row without a url; the other reports keep their numbers."""
+    settings = {"audience_url": PROFILE, "audience_breakdowns": "country; shoe_size ;", "segment_minimum": 0}
+    read = list(AUDIENCE.fetch(question(**settings)))
+    lost = [r for r in read if r.status is Status.FAILED]
+    assert [(r.subject, r.url, (r.error or "").partition(":")[0]) for r in lost] == [
+        (f"{twin.ENGAGED} by shoe_size", None, "BadRequest")
+    ]
+    assert {o.verb for o in AUDIENCE.parse([r for r in read if r not in lost])} == {Verb.LIKE, Verb.VIEW}
+
+
+def test_another_timeframe_may_be_set(question: Question) -> None:
+    """A timeframe that there is not is refused by the twin; another one that there is, is answered."""
+    good = question(audience_url=PROFILE, audience_timeframe="last_90_days", audience_views="")
+    bad = question(audience_url=PROFILE, audience_timeframe="for_ever", audience_views="")
+    assert {r.status for r in AUDIENCE.fetch(good)} == {Status.OBSERVED}
+    assert {r.status for r in AUDIENCE.fetch(bad)} == {Status.FAILED}
+
+
+def test_a_refused_token_stops_the_reports(question: Question) -> None:
+    """After an expired token the other reports fail alike, unasked."""
+    asked = question(token="expired-5", audience_url=PROFILE)
+    assert {(r.error or "").partition(":")[0] for r in AUDIENCE.fetch(asked)} == {"AuthError"}
+    assert asked.meter.requests == 1
+
+
+def test_words_of_the_audience_are_dropped(question: Question) -> None:
+    """Titles and descriptions are served and not kept."""
+    kept = str(raw_table(list(AUDIENCE.fetch(question(audience_url=PROFILE)))).to_pydict())
+    assert "nvented" not in kept
+    assert "tok-1g" not in kept
+
+
+def insight(**total: Any) -> dict[str, Any]:
+    """Account insights with a total written by hand."""
+    return {"data": [{"name": "people", "total_value": total}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "segments"),
+    [
+        ({"data": []}, {}),
+        (insight(breakdowns=[]), {}),
+        (insight(breakdowns=[{"dimension_keys": ["age"], "results": []}]), {}),
+        (
+            insight(breakdowns=[{"dimension_keys": ["age"], "results": [{"dimension_values": ["18-24"], "value": 9}]}]),
+            {"age=18-24": 9},
+        ),
+        (
+            insight(
+                breakdowns=[{"dimension_keys": ["timeframe", "age"], "results": [{"dimension_values": ["T", "9"]}]}]
+            ),
+            {"age=9": None},
+        ),
+    ],
+)
+def test_segments_by_hand(body: Any, segments: dict[str, Any]) -> None:
+    """Each result by what it is a part of; the timeframe is no part; a missing value is unknown."""
+    assert segments_in(body, "people") == segments
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"data": None},
+        {"data": [{"name": "others", "total_value": {"breakdowns": []}}]},
+        insight(value=7),
+        insight(breakdowns=[{"dimension_keys": ["age"]}]),
+        insight(breakdowns=[{"dimension_keys": ["age"], "results": [{"value": 7}]}]),
+        insight(breakdowns=[{"dimension_keys": ["age"], "results": [{"dimension_values": ["a", "b"], "value": 7}]}]),
+        insight(breakdowns=[{"dimension_keys": ["age"], "results": [{"dimension_values": [3], "value": 7}]}]),
+    ],
+    ids=json.dumps,
+)
+def test_other_shapes_of_the_audience_are_said(body: Any) -> None:
+    """A whole without parts, or parts without their names: an error, never a number."""
+    with pytest.raises(BadAnswer):
+        segments_in(body, "people")
+
+
+@pytest.mark.parametrize("missing", ["segment", "metric", "verb"])
+def test_a_row_without_its_segment_is_no_total(missing: str) -> None:
+    """A stored row that lost what it is about gives nothing at all."""
+    payload = {"segment": "age=9", "metric": "people", "verb": "like", "count": 50}
+    row = Raw("x", AT, url=PROFILE, payload=payload)
+    assert [o.count for o in AUDIENCE.parse([row])] == [50]
+    del payload[missing]
+    assert list(AUDIENCE.parse([row])) == []
+
+
+def test_totals_do_not_change(question: Question, tmp_path: Path) -> None:
+    """In the warehouse the audience, and what failed of it, leaves the readings of media as they were."""
+    lake, table = fill(tmp_path, told(MEDIA, question())), tables()["stg_observations"]
+    build(lake, table)
+    before = rows(lake, "FROM stg_observations ORDER BY ALL")
+    audience = told(AUDIENCE, question(audience_url=PROFILE))
+    refused = told(AUDIENCE, question(audience_url=PROFILE, token="expired-6"))
+    lake.write(part("observations", connector=NAME, stream="audience"), observation_table([*audience, *refused]))
+    build(lake, table)
+    build(lake, tables()["vote_segments"])
+    assert rows(lake, "FROM stg_observations ORDER BY ALL") == before != []
+    assert len(rows(lake, "FROM vote_segments WHERE status <> 'failed'")) == len(audience) > 0
+
+
+def test_the_official_client_reads_the_twin(sandbox: str, world: World) -> None:
+    """facebook-business, unmodified and told another address, reads media, insights and the audience from the twin."""
+    from facebook_business.adobjects.igmedia import IGMedia
+    from facebook_business.adobjects.iguser import IGUser
+    from facebook_business.api import FacebookAdsApi
+    from facebook_business.exceptions import FacebookRequestError
+    from facebook_business.session import FacebookSession
+
+    class Session(FacebookSession):  # type: ignore[misc, unused-ignore]
+        GRAPH = f"{sandbox}/{DAY}/instagram"
+
+    api = FacebookAdsApi(Session(access_token="sdk-1g"), api_version="v26.0")
+    truth = media_at(world)
+    media = list(IGUser(twin.USER_ID, api=api).get_media(fields=["id", "comments_count"], params={"limit": 7}))
+    votes = {i: twin.counts_of(post, post.votes_at(AT))["comments"] for i, post in truth.items()}
+    assert {m["id"]: m["comments_count"] for m in media} == votes
+    feed = next(i for i, post in truth.items() if twin.kind_of(post) == "FEED")
+    (saved,) = IGMedia(feed, api=api).get_insights(params={"metric": ["saved"]})
+    assert saved["values"][0]["value"] == truth[feed].votes_at(AT)
+    asked = {"metric": ["views"], "period": ["day"], "metric_type": "total_value", "breakdown": ["follow_type"]}
+    (views,) = IGUser(twin.USER_ID, api=api).get_insights(params=asked)
+    assert segments_in({"data": [views.export_all_data()]}, "views") == {
+        f"follow_type={kind}": 7 * twin.people_of(world, AT) * share // 100 for (kind,), share in twin.VIEWERS.items()
+    }
+    with pytest.raises(FacebookRequestError) as caught:
+        list(
+            IGUser(twin.USER_ID, api=FacebookAdsApi(Session(access_token="expired-1"), api_version="v26.0")).get_media()
+        )
+    assert (caught.value.api_error_code(), caught.value.api_error_subcode()) == (190, 463)
 
 
 def recorded(shared: Path, name: str) -> Any:

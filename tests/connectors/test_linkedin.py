@@ -540,7 +540,7 @@ def test_a_post_without_reactions_to_read_is_said(question: Question) -> None:
     assert [(r.error or "").partition("says ")[2].partition(" ")[0] for r in rows] == ["nothing", "403"]
     assert errors_of(rows) == {"BadAnswer"}
     assert {(o.segment, o.count) for o in parse_all(CONNECTOR, BY_REACTION, rows) if isinstance(o, Observation)} == {
-        (None, None)
+        ("*", None)
     }
 
 

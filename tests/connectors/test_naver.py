@@ -21,7 +21,8 @@ from starlette.routing import Route
 from connectors import errors
 from connectors.base import Ask, parse_all
 from connectors.http import Answer
-from connectors.rankings.naver import CONNECTOR, NAME, naver_error, next_korean_midnight, page_of
+from connectors.limits import next_midnight
+from connectors.rankings.naver import CONNECTOR, KOREA, NAME, naver_error, page_of
 from connectors.records import Ranking, RankKind, Raw, Status, raw_table
 from connectors.sandbox import naver as twin
 from connectors.sandbox.server import running
@@ -282,7 +283,7 @@ def test_good_answers_are_no_errors() -> None:
 )
 def test_the_allowance_comes_back_at_midnight_in_korea(moment: datetime, midnight: datetime) -> None:
     """The error says when, in UTC."""
-    assert next_korean_midnight(moment) == midnight
+    assert next_midnight(moment, KOREA) == midnight
     error = naver_error(Answer(NAME, 429, {}, '{"errorCode": "010", "errorMessage": "x"}'), moment)
     assert isinstance(error, errors.QuotaExhausted)
     assert error.resets_at == midnight

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,13 +30,17 @@ from connectors.votes.pinterest import (
     SAVE_90D,
     Settings,
     count_in,
+    part_of,
     pin_pages,
     pinterest_error,
     project_pin,
     saves_of,
 )
+from pipelines.sqlfile import build, tables
+from tests.pipelines.making import fill, observation_table, part
+from tests.pipelines.making import rows as in_table
 
-PINS, BY_URL = CONNECTOR.stream("pins"), CONNECTOR.stream("by_url")
+PINS, BY_URL, AUDIENCE = (CONNECTOR.stream(name) for name in ("pins", "by_url", "audience"))
 AT = datetime(2026, 10, 14, 12, tzinfo=UTC)
 DAY = AT.date()
 TOKEN = "pina-0f0f"
@@ -341,6 +346,129 @@ def test_what_is_no_count_is_said(text: str) -> None:
     """Half an answer, another shape, an error inside the callback: an error of ours with the first characters."""
     with pytest.raises(errors.BadAnswer):
         count_in(text)
+
+
+# --- the audience ----------------------------------------------------------------------------------------------------
+
+OURS = {"token": TOKEN, "ad_account": twin.AD_ACCOUNT, "audience_url": "https://www.pinterest.com/our-shop/"}
+
+
+@pytest.mark.parametrize("name", ["ad_account", "audience_url"])
+def test_the_audience_is_off_by_default(ask: Question, name: str) -> None:
+    """Nothing is asked unless both the ad account and the address are set."""
+    question = ask(CONNECTOR, **OURS | {name: ""})
+    assert list(AUDIENCE.fetch(question)) == []
+    assert question.meter.requests == 0
+
+
+def test_parts_of_the_audience_are_estimated(ask: Question, world: World) -> None:
+    """Each part's people are its ratio of the size; small parts are hidden; one request tells all."""
+    question, size = ask(CONNECTOR, **OURS, segment_minimum=200), twin.audience_of(world, DAY)
+    known = {
+        f"{word}={key}": round(size * ratio)
+        for name, word in {"ages": "age", "genders": "gender", "countries": "country", "devices": "device"}.items()
+        for key, ratio in twin.PARTS[name].items()
+    }
+    found = told(AUDIENCE, question)
+    assert {o.segment: o.count for o in found} == {s: n if n >= 200 else None for s, n in known.items()}
+    assert {o.status for o in found} == {Status.OBSERVED, Status.HIDDEN}
+    assert {(o.verb, o.url, o.basis, o.object_id, o.native, o.quality) for o in found} == {
+        (Verb.VIEW, OURS["audience_url"], Basis.PAGE, None, "size x ratio", Quality.ROUNDED)
+    }
+    assert question.meter.requests == 1
+    assert all(r.payload["people"] == "suppressed" or r.payload["people"] >= 200 for r in AUDIENCE.fetch(question))
+
+
+def test_another_audience_and_other_parts(ask: Question, world: World) -> None:
+    """The kind of audience and the lists of parts are settings; a list that there is not fails alone."""
+    question = ask(CONNECTOR, **OURS, audience_type="YOUR_ENGAGED_AUDIENCE", audience_parts="genders, shoes,metros")
+    rows = list(AUDIENCE.fetch(question))
+    size = twin.audience_of(world, DAY) * 20 // 100
+    assert {o.segment: o.count for o in AUDIENCE.parse([r for r in rows if r.status is Status.OBSERVED])} == {
+        "gender=female": round(size * 0.7),
+        "gender=male": round(size * 0.25),
+        "gender=unspecified": round(size * 0.05),
+        "metro=501": size,
+    }
+    lost = [(r.subject, r.url, (r.error or "").partition(":")[0]) for r in rows if r.status is Status.FAILED]
+    assert lost == [("audience by shoes", None, "BadAnswer")]
+
+
+def test_names_of_the_audience_are_dropped(ask: Question) -> None:
+    """Display names and interests are served and not kept."""
+    kept = str(raw_table(list(AUDIENCE.fetch(ask(CONNECTOR, **OURS)))).to_pydict())
+    assert "nvented" not in kept
+    assert "Lamps" not in kept
+    assert TOKEN not in kept
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "everybody", "people"),
+    [
+        (1000, 0.25, 1.0, 250),
+        (1000, 25, 100.0, 250),
+        (1000, 0, 1.0, 0),
+        (1000, 1, 1.0, 1000),
+        (1000, 25, 1.0, None),
+        (1000, -0.1, 1.0, None),
+        (1000, None, 1.0, None),
+        (1000, "0.25", 1.0, None),
+        (1000, True, 1.0, None),
+    ],
+)
+def test_a_part_of_a_whole(size: int, ratio: Any, everybody: float, people: int | None) -> None:
+    """Fractions and percentages; what is more than the whole, or no number, is unknown and never 0."""
+    assert part_of(size, ratio, everybody) == people
+
+
+@pytest.mark.parametrize("name", ["size", "demographics", "key"])
+def test_an_audience_of_another_shape_is_failed(ask: Question, fault: Callable[..., None], name: str) -> None:
+    """Renamed, it is failed rows without a url, and no number."""
+    fault(NAME, f"rename:{name}")
+    rows = list(AUDIENCE.fetch(ask(CONNECTOR, **OURS)))
+    assert {(r.status, r.url, (r.error or "").partition(":")[0]) for r in rows} == {(Status.FAILED, None, "BadAnswer")}
+
+
+def test_renamed_ratios_are_failed(ask: Question, fault: Callable[..., None]) -> None:
+    """Parts without their ratio are failed and never 0."""
+    fault(NAME, "rename:ratio")
+    assert {(o.count, o.status) for o in told(AUDIENCE, ask(CONNECTOR, **OURS))} == {(None, Status.FAILED)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({"ad_account": "1"}, "NotPermitted"),
+        ({"token": "narrow-3"}, "ConfigurationError"),
+        ({"token": "expired-3"}, "AuthError"),
+        ({"token": "spent-3"}, "QuotaExhausted"),
+        ({"audience_type": "EVERYBODY"}, "BadRequest"),
+    ],
+)
+def test_a_refused_audience_is_one_failed_row(ask: Question, changed: dict[str, Any], kind: str) -> None:
+    """Somebody else's ad account, a token that may not: said, without a url."""
+    rows = list(AUDIENCE.fetch(ask(CONNECTOR, **OURS | changed)))
+    assert [(r.subject, r.url, (r.error or "").partition(":")[0]) for r in rows] == [("audience", None, kind)]
+
+
+def test_a_part_without_its_name_is_no_total() -> None:
+    """A stored row that lost its segment gives nothing at all."""
+    rows = [Raw("audience", AT, url="https://a.example/", payload=p) for p in ({"people": 500}, {"segment": ""}, None)]
+    assert list(AUDIENCE.parse(rows)) == []
+
+
+def test_totals_do_not_change(ask: Question, tmp_path: Path) -> None:
+    """In the warehouse the audience, and what failed of it, leaves the readings of pins as they were."""
+    lake, table = fill(tmp_path, told(PINS, ask(CONNECTOR, token=TOKEN))), tables()["stg_observations"]
+    build(lake, table)
+    before = in_table(lake, "FROM stg_observations ORDER BY ALL")
+    audience = told(AUDIENCE, ask(CONNECTOR, **OURS))
+    refused = told(AUDIENCE, ask(CONNECTOR, **OURS | {"token": "expired-4"}))
+    lake.write(part("observations", connector=NAME, stream="audience"), observation_table([*audience, *refused]))
+    build(lake, table)
+    build(lake, tables()["vote_segments"])
+    assert in_table(lake, "FROM stg_observations ORDER BY ALL") == before != []
+    assert len(in_table(lake, "FROM vote_segments WHERE status <> 'failed'")) == len(audience) > 0
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,17 @@ def test_a_recorded_answer_goes_through_the_connector(
         assert not any(o.count for o in parsed)
     if outcome == "failed":
         assert all(row.status is Status.FAILED and row.error for row in rows)
+
+
+def test_recorded_insights_have_the_shape_of_segments(shared: Path, connectors: dict[str, Connector]) -> None:
+    """A real breakdown (of a medium's profile visits) is read as the audience's are: one segment, with its number."""
+    text = (shared / "data" / "responses" / "instagram" / "insights_new.json").read_text(encoding="utf-8")
+    connector = connectors["instagram"]
+    stream = connector.stream("audience")
+    chosen = {"audience_metric": "profile_activity", "audience_breakdowns": "action_type", "audience_views": ""}
+    with replaying(json.loads(text), "instagram") as address:
+        ask = ask_replayed(connector, "audience", address, [])
+        known = ask.settings.model_copy(update=chosen | {"audience_url": "https://example.com/"})
+        parsed = parse_all(connector, stream, list(stream.fetch(replace(ask, settings=known))))
+    found = [(o.segment, o.count, o.native) for o in parsed if isinstance(o, Observation)]
+    assert found == [("action_type=bio_link_clicked", 11, "profile_activity")]

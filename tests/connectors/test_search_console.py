@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from connectors import search_analytics
 from connectors.base import Ask, parse_all
 from connectors.errors import (
     AuthError,
@@ -33,24 +34,25 @@ from connectors.errors import (
     SourceError,
     Unavailable,
 )
+from connectors.google import PACIFIC
 from connectors.http import Answer
-from connectors.rankings import search_console as module
-from connectors.rankings.search_console import CONNECTOR, Settings, all_rows, classify_for, entries, parse
+from connectors.rankings.search_console import CONNECTOR, Settings, classify_for, parse
 from connectors.records import Ranking, RankKind, Raw, Status
-from connectors.sandbox.search_console import is_anonymous, property_of
+from connectors.sandbox.search_console import appearances, is_anonymous, property_of
 from connectors.sandbox.server import running
 from connectors.sandbox.world import DEPTH, SITES, World
+from connectors.search_analytics import all_rows, country, entries
 from tests.conftest import DAY
 
-STREAM = CONNECTOR.stream("query_page")
+NAME = "search_console"
 ELM = "sc-domain:elm.example"
 TOKEN = "ya29.very-secret"
 
 
-def read(ask: Ask) -> tuple[list[Raw], list[Ranking]]:
-    """The stream's rows and rankings."""
-    rows = list(STREAM.fetch(ask))
-    return rows, parse_all(CONNECTOR, STREAM, rows)  # type: ignore[return-value]
+def read(ask: Ask, stream: str = "query_page") -> tuple[list[Raw], list[Ranking]]:
+    """A stream's rows and rankings."""
+    rows = list(CONNECTOR.stream(stream).fetch(ask))
+    return rows, parse_all(CONNECTOR, CONNECTOR.stream(stream), rows)  # type: ignore[return-value]
 
 
 def truth(world: World, site: str, day: date) -> dict[tuple[str, str], int]:
@@ -134,7 +136,7 @@ def test_all_verified_properties_are_read(ask: Any) -> None:
     """Without sites in the settings: one request lists them, one per property and day reads them; no unverified one."""
     question = ask(CONNECTOR, token=TOKEN)
     rows, _ = read(question)
-    assert {r.subject for r in rows} == {property_of(f"{s}.example") for s in SITES}
+    assert {r.payload["site"] for r in rows} == {property_of(f"{s}.example") for s in SITES}
     assert {r.status for r in rows} == {Status.OBSERVED}
     assert question.meter.requests == 1 + len(SITES) * 5
 
@@ -180,7 +182,7 @@ def slicer(rows: Sequence[dict[str, Any]], limit: int) -> Callable[[int], dict[s
 @given(total=st.integers(0, 60), limit=st.integers(1, 25))
 def test_paging_loses_and_repeats_nothing(total: int, limit: int) -> None:
     """Whatever the numbers: every row once, in order."""
-    rows, is_capped = all_rows(slicer([row(n) for n in range(total)], limit), limit)
+    rows, is_capped, _ = all_rows(NAME, slicer([row(n) for n in range(total)], limit), limit, 3)
     assert rows == [row(n) for n in range(total)]
     assert not is_capped
 
@@ -188,7 +190,7 @@ def test_paging_loses_and_repeats_nothing(total: int, limit: int) -> None:
 @given(st.lists(st.integers(0, 9)), st.integers(1, 10))
 def test_ties_that_move_between_pages_are_counted_once(numbers: list[int], limit: int) -> None:
     """Rows are told apart by their keys."""
-    rows, _ = all_rows(slicer([row(n) for n in numbers], limit), limit)
+    rows, _, _ = all_rows(NAME, slicer([row(n) for n in numbers], limit), limit, 3)
     assert rows == [row(n) for n in dict.fromkeys(numbers)]
 
 
@@ -197,19 +199,23 @@ def test_the_cap_of_a_day_is_marked(total: int, is_capped: bool) -> None:
     """Google keeps 50,000 rows per day; from there on rows are missing, and nothing more is asked."""
     asked: list[int] = []
     serve = slicer([row(n) for n in range(total)], 25_000)
-    rows, capped = all_rows(lambda start: asked.append(start) or serve(start), 25_000)  # type: ignore[func-returns-value]
+    rows, capped, _ = all_rows(NAME, lambda start: asked.append(start) or serve(start), 25_000, 3)  # type: ignore[func-returns-value]
     assert (len(rows), capped) == (min(total, 50_000), is_capped)
     assert asked == [0, 25_000]
 
 
-def test_every_row_says_whether_its_day_was_capped(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mark stands in the payload of each row of that day."""
+def test_people_see_that_a_day_was_capped(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of such a day are read and marked, and a failed row beside them says in words what is missing."""
     rows, _ = read(ask(CONNECTOR, token=TOKEN, sites=ELM))
     assert {r.payload["capped"] for r in rows} == {False}
-    monkeypatch.setattr(module, "MOST_ROWS_A_DAY", 8)
-    rows, _ = read(ask(CONNECTOR, token=TOKEN, sites=ELM, row_limit=4))
+    monkeypatch.setattr(search_analytics, "MOST_ROWS_A_DAY", 8)
+    rows, found = read(ask(CONNECTOR, token=TOKEN, sites=ELM, row_limit=4))
     assert {r.payload["capped"] for r in rows} == {True}
-    assert len(rows) == 2 * 8
+    told = [r for r in rows if r.status is Status.FAILED]
+    days = [str(DAY - timedelta(days=n)) for n in (4, 3)]
+    assert [r.subject for r in told] == [f"{ELM} {day} beyond the cap" for day in days]
+    assert all(r.url is None and "rarer questions are missing" in (r.error or "") for r in told)
+    assert len(found) == len(rows) - 2 == 2 * 8
 
 
 def test_rows_hold_what_parsing_reads(ask: Any) -> None:
@@ -218,7 +224,8 @@ def test_rows_hold_what_parsing_reads(ask: Any) -> None:
     assert {frozenset(r.payload) for r in rows} == {
         frozenset({"site", "date", "query", "clicks", "impressions", "position", "capped"})
     }
-    assert all((r.url or "").startswith("https://www.elm.example/") and r.subject == ELM for r in rows)
+    assert all((r.url or "").startswith("https://www.elm.example/") for r in rows)
+    assert all(r.subject == f"{ELM} {r.payload['date']}" and r.payload["site"] == ELM for r in rows)
 
 
 def test_one_refused_property_stops_no_other(ask: Any) -> None:
@@ -226,7 +233,7 @@ def test_one_refused_property_stops_no_other(ask: Any) -> None:
     question = ask(CONNECTOR, token=TOKEN, sites=f"sc-domain:other.example,{ELM}", concurrency=1)
     rows, found = read(question)
     bad = [r for r in rows if r.status is Status.FAILED]
-    assert {r.subject for r in bad} == {"sc-domain:other.example"}
+    assert {r.payload["site"] for r in bad} == {"sc-domain:other.example"}
     assert [r.payload["date"] for r in bad] == [str(DAY - timedelta(days=n)) for n in reversed(range(5))]
     assert all((r.error or "").startswith("NotPermitted: HTTP 403 forbidden") and r.url is None for r in bad)
     assert found
@@ -324,8 +331,8 @@ def test_a_missing_metric_is_unknown(ask: Any, fault: Any, name: str) -> None:
 def test_a_list_of_another_shape_is_a_bad_answer(answer: Any) -> None:
     """`rows` of another kind, or a list under another name."""
     with pytest.raises(BadAnswer):
-        entries(answer, "rows")
-    assert entries({"responseAggregationType": "byPage", "metadata": {}, "new": []}, "rows") == []
+        entries(NAME, answer, "rows")
+    assert entries(NAME, {"responseAggregationType": "byPage", "metadata": {}, "new": []}, "rows") == []
 
 
 @pytest.mark.parametrize("kind", ["404", "html", "broken_json", "cut", "503"])
@@ -355,7 +362,7 @@ def test_a_window_is_cut_to_what_google_keeps(ask: Any) -> None:
         asked.append(body["startDate"])
         return JSONResponse({"responseAggregationType": "byPage"})
 
-    today = datetime.now(module.google.PACIFIC).date()
+    today = datetime.now(PACIFIC).date()
     with scripted(handler) as address:
         for day in (today - timedelta(days=486), today, today + timedelta(days=2)):
             read(ask(CONNECTOR, day=day, base_url=address, token=TOKEN, sites=ELM, days_back=3, concurrency=1))
@@ -427,7 +434,210 @@ def test_a_property_in_the_form_of_an_address_is_asked_for_as_written(ask: Any) 
 
 
 def _today() -> date:
-    return datetime.now(module.google.PACIFIC).date()
+    return datetime.now(PACIFIC).date()
+
+
+# --- splits -----------------------------------------------------------------------------------------------------------
+
+SPLIT = {"by_country": "country", "by_device": "device", "by_appearance": "searchAppearance"}
+ALL = {"token": TOKEN, "sites": ELM, "splits": "country,device, searchAppearance", "segment_minimum": 0}
+
+
+@pytest.mark.parametrize("stream", SPLIT)
+def test_splits_are_off_unless_named(ask: Any, stream: str) -> None:
+    """Parts cost load quota and repeat what the main lists count: nothing is asked before the setting names them."""
+    question = ask(CONNECTOR, token=TOKEN, sites=ELM, splits=",".join(set(SPLIT.values()) - {SPLIT[stream]}))
+    assert read(question, stream) == ([], [])
+    assert question.meter.requests == 0
+
+
+def test_a_split_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt name is told with the names there are, instead of being passed over."""
+    monkeypatch.setenv("TALLYRANK_SEARCH_CONSOLE_SPLITS", "country,shoe")
+    with pytest.raises(ConfigurationError, match="no such split: shoe; there are country, device, searchAppearance"):
+        CONNECTOR.configured()
+
+
+@pytest.mark.parametrize(("stream", "values"), [("by_country", {"us", "gb", "de"}), ("by_device", None)])
+def test_parts_add_up_to_the_main_lists(ask: Any, stream: str, values: set[str] | None) -> None:
+    """Countries (in two letters) or devices: the impressions and clicks of a page add up to those of the main list."""
+    _, whole = read(ask(CONNECTOR, **ALL))
+    _, parts = read(ask(CONNECTOR, **ALL), stream)
+    field = SPLIT[stream]
+    assert {getattr(r, field) for r in parts} == (values or {"mobile", "desktop", "tablet"})
+    assert {(r.rank_kind, r.source, r.depth) for r in parts} == {(RankKind.AVERAGE, f"{NAME}/{field}", None)}
+    for number in ("impressions", "clicks"):
+        sums: dict[Any, float] = {}
+        for r in parts:
+            key = (r.keyword, r.url, r.ranked_at)
+            sums[key] = sums.get(key, 0) + getattr(r, number)
+        assert sums == {(r.keyword, r.url, r.ranked_at): getattr(r, number) for r in whole}
+
+
+def test_appearances_are_listed_first_and_then_used_as_filters(ask: Any) -> None:
+    """One question for the appearances of each day, one for each of them; its pages are those with that appearance."""
+    question = ask(CONNECTOR, **ALL)
+    rows, parts = read(question, "by_appearance")
+    _, whole = read(ask(CONNECTOR, **ALL))
+    names = {name for r in whole for name in appearances(r.url)}
+    assert names == {"VIDEO", "REVIEW_SNIPPET"}
+    assert question.meter.requests == 5 + 2 * len(names)  # two of the five days have final data
+    expected = {
+        (f"{NAME}/{a.lower()}", r.keyword, r.url, r.ranked_at, r.position) for r in whole for a in appearances(r.url)
+    }
+    assert {(r.source, r.keyword, r.url, r.ranked_at, r.position) for r in parts} == expected
+    assert len(parts) == len(expected)
+    assert {r.payload["searchAppearance"] for r in rows} == names
+
+
+def test_lists_of_parts_never_mix_with_the_main_ones(ask: Any) -> None:
+    """By keyword, country, device, source and moment, no list of one stream is one of another."""
+    known: dict[str, set[Any]] = {}
+    for stream in ("query_page", *SPLIT):
+        _, found = read(ask(CONNECTOR, **ALL), stream)
+        known[stream] = {(r.keyword, r.country, r.device, r.source, r.ranked_at) for r in found}
+        assert found
+    assert sum(map(len, known.values())) == len(set().union(*known.values()))
+
+
+@pytest.mark.parametrize("stream", SPLIT)
+def test_a_row_without_its_part_is_in_no_list(ask: Any, stream: str) -> None:
+    """A stored row of a part that does not say which part is left out, rather than taken for the whole."""
+    rows, _ = read(ask(CONNECTOR, **ALL), stream)
+    for value in (None, "", 3):
+        changed = [Raw(r.subject, r.observed_at, url=r.url, payload=r.payload | {SPLIT[stream]: value}) for r in rows]
+        assert parse_all(CONNECTOR, CONNECTOR.stream(stream), changed) == []
+
+
+def test_small_counts_of_a_part_are_not_kept(ask: Any) -> None:
+    """Below the minimum neither impressions nor clicks are stored: the position stays, the number is unknown, not 0."""
+    _, exact = read(ask(CONNECTOR, **ALL), "by_country")
+    rows, found = read(ask(CONNECTOR, **ALL | {"segment_minimum": 10}), "by_country")
+    assert [r.position for r in found] == [r.position for r in exact]
+    for name in ("impressions", "clicks"):
+        assert [getattr(r, name) for r in found] == [n if (n := getattr(r, name)) >= 10 else None for r in exact]
+        assert any(getattr(r, name) is None for r in found)
+        assert not any(isinstance(n := r.payload[name], int | float) and n < 10 for r in rows)
+
+
+def test_a_capped_appearance_is_told_by_its_name(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cap holds for each question, and the failed rows of two appearances of one day are two."""
+    monkeypatch.setattr(search_analytics, "MOST_ROWS_A_DAY", 2)
+    rows, found = read(ask(CONNECTOR, **ALL, row_limit=2), "by_appearance")
+    told = [r.subject for r in rows if r.status is Status.FAILED]
+    assert found
+    assert len(told) == len(set(told)) > 0
+    assert all("VIDEO" in subject or "REVIEW_SNIPPET" in subject for subject in told)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("usa", "us"), ("GBR", "gb"), ("xkk", "xkk"), ("zzz", "zzz"), (None, None)]
+)
+def test_countries_are_in_two_letters(code: Any, expected: Any) -> None:
+    """As other sources write them; what the standard does not know stays as it is, and is never taken for the whole."""
+    assert country(code) == expected
+
+
+def test_every_country_has_a_code_of_its_own() -> None:
+    """The table maps 249 codes of three letters to as many of two."""
+    table = search_analytics._two_letters()
+    assert len(table) == len(set(table.values())) == 249
+    assert all(len(a) == 3 and len(b) == 2 for a, b in table.items())
+
+
+# --- days -------------------------------------------------------------------------------------------------------------
+
+
+def test_unfinished_days_are_marked(ask: Any) -> None:
+    """With `all`, Google names the first incomplete day: rows from there on say so, in either spelling of the name."""
+    rows, _ = read(ask(CONNECTOR, token=TOKEN, sites=ELM, data_state="all"))
+    marked = {r.payload["date"]: r.payload.get("unfinished") for r in rows}
+    days = [str(DAY - timedelta(days=n)) for n in (4, 3, 2, 1)]
+    assert marked == dict(zip(days, [None, None, True, True], strict=True))
+    told = {"rows": [row(1)], "metadata": {"first_incomplete_date": "2026-10-01"}}
+    assert all_rows(NAME, lambda _: told, 25_000, 3).unfinished_from == "2026-10-01"
+
+
+def test_the_oldest_day_is_asked_for_first(ask: Any) -> None:
+    """Where a quota ends the asking, the days that are left out have another look to come."""
+    asked: list[tuple[str, str]] = []
+
+    def handler(request: Request, body: Any) -> JSONResponse:
+        asked.append((body["startDate"], request.url.path.split("/")[-3]))
+        return JSONResponse({})
+
+    with scripted(handler) as address:
+        question = {"token": TOKEN, "sites": "sc-domain:a.example,sc-domain:b.example", "days_back": 2}
+        read(ask(CONNECTOR, base_url=address, day=_today(), concurrency=1, **question))
+    days = [str(_today() - timedelta(days=n)) for n in (1, 0)]
+    assert asked == [(day, f"sc-domain:{site}.example") for day in days for site in "ab"]
+
+
+LAST = DAY - timedelta(days=4)
+
+
+@contextmanager
+def flaky(sandbox: str, day: date, site: str, status: int = 500, reason: str = "backendError") -> Iterator[str]:
+    """The twin behind a server that refuses questions about one property and one data day; its base address."""
+
+    def handler(request: Request, body: Any) -> JSONResponse:
+        path = request.scope["raw_path"].decode()
+        if body["startDate"] == str(day) and site in request.url.path:
+            entry = {"message": "Words.", "reason": reason}
+            return JSONResponse({"error": {"code": status, "message": "Words.", "errors": [entry]}}, status)
+        told = httpx.post(sandbox + path, json=body, headers={"Authorization": "Bearer t"})
+        return JSONResponse(told.json(), told.status_code)
+
+    with scripted(handler) as address:
+        yield f"{address}/{{day}}/{NAME}"
+
+
+def read_flaky(ask: Any, sandbox: str, day: date, **more: Any) -> tuple[list[Raw], set[tuple[str, str]]]:
+    """The rows, and (property, day) of what was kept, when elm cannot be read for one data day."""
+    server = {name: more.pop(name) for name in ("status", "reason") if name in more}
+    with flaky(sandbox, day, ELM, **server) as address:
+        sites = f"sc-domain:alder.example,{ELM}"
+        rows, _ = read(ask(CONNECTOR, base_url=address, token=TOKEN, sites=sites, retries=0, **more))
+    return rows, {(r.payload["site"], r.payload["date"]) for r in rows if r.status is Status.OBSERVED}
+
+
+def test_a_failure_on_the_last_look_leaves_the_look_before(ask: Any, sandbox: str) -> None:
+    """Lists are shared by properties and the last look wins as a whole: so nobody's rows of that day are kept, told
+    after the failure itself; the other days are untouched.
+    """
+    rows, kept = read_flaky(ask, sandbox, LAST)
+    assert kept == {("sc-domain:alder.example", str(DAY - timedelta(days=3))), (ELM, str(DAY - timedelta(days=3)))}
+    bad = [r for r in rows if r.status is Status.FAILED]
+    assert [r.subject for r in bad] == [f"{ELM} {LAST}", f"sc-domain:alder.example {LAST}"]
+    assert (bad[0].error or "").startswith("Unavailable: HTTP 500")
+    assert f"because {ELM} failed: the look before stands" in (bad[1].error or "")
+    assert {r.url for r in bad} == {None}
+
+
+def test_a_failure_on_an_earlier_look_takes_nothing_away(ask: Any, sandbox: str) -> None:
+    """There is another look tomorrow: the other property's rows of that day are kept."""
+    day = DAY - timedelta(days=3)
+    rows, kept = read_flaky(ask, sandbox, day)
+    assert kept == {("sc-domain:alder.example", str(d)) for d in (LAST, day)} | {(ELM, str(LAST))}
+    assert [r.subject for r in rows if r.status is Status.FAILED] == [f"{ELM} {day}"]
+
+
+@pytest.mark.parametrize(
+    ("days_back", "data_state", "is_kept"), [(4, "final", True), (3, "all", False), (2, "all", True)]
+)
+def test_rows_are_only_given_up_where_an_earlier_look_had_some(
+    ask: Any, sandbox: str, days_back: int, data_state: str, is_kept: bool
+) -> None:
+    """Where the last look at a day is the first that can see its rows, what was read is kept."""
+    last = DAY - timedelta(days=days_back - 1)
+    _, kept = read_flaky(ask, sandbox, last, days_back=days_back, data_state=data_state)
+    assert (("sc-domain:alder.example", str(last)) in kept) == is_kept
+
+
+def test_a_refused_property_takes_nothing_from_others_on_the_last_look(ask: Any, sandbox: str) -> None:
+    """403 forbidden is no trouble of one day: the other property's last look is kept."""
+    _, kept = read_flaky(ask, sandbox, LAST, status=403, reason="forbidden")
+    assert ("sc-domain:alder.example", str(LAST)) in kept
 
 
 # --- the twin ---------------------------------------------------------------------------------------------------------

@@ -20,12 +20,13 @@ from starlette.routing import Route
 from connectors import errors
 from connectors.base import Ask, Post, Stream, parse_all
 from connectors.bearer import Bearer
+from connectors.fields import since_epoch
 from connectors.http import Answer
 from connectors.records import Basis, Observation, Raw, Status, Verb, raw_table
 from connectors.sandbox import tiktok as twin
 from connectors.sandbox.server import running
 from connectors.sandbox.world import World, WorldPost
-from connectors.tiktok import moment, tiktok_error, videos_in
+from connectors.tiktok import tiktok_error, videos_in
 from connectors.votes.tiktok import CONNECTOR, NAME, _tiktok, page_of, video_pages
 
 VIDEOS, BY_POST = CONNECTOR.stream("videos"), CONNECTOR.stream("by_post")
@@ -230,7 +231,7 @@ def test_a_video_of_two_pages_is_asked_for_once(question: Question, world: World
 )
 def test_times_are_seconds(seconds: Any, at: datetime | None) -> None:
     """Times in answers are seconds; what is no time is none."""
-    assert moment(seconds) == at
+    assert since_epoch(seconds) == at
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.urls import MAX_WRAPPERS, host, links_in, registrable_domain, url_key, url_variants
+from connectors.urls import MAX_WRAPPERS, first_outside, host, links_in, registrable_domain, url_key, url_variants
 
 SHARED_KEYS = Path(__file__).parents[2].parent / "shared" / "data" / "reference" / "url_keys.tsv"
 
@@ -255,3 +255,23 @@ def test_host_is_the_one_named() -> None:
 def test_links_in(text: str, links: list[str]) -> None:
     """Links come once each, in order, with the brackets they opened and without the punctuation around them."""
     assert links_in(text) == links
+
+
+@pytest.mark.parametrize("value", [None, 7, ["https://a.example"], b"https://a.example"])
+def test_what_is_no_text_holds_no_links(value: object) -> None:
+    """Fields of answers that should hold a text may hold anything."""
+    assert links_in(value) == []
+
+
+@pytest.mark.parametrize(
+    ("links", "found"),
+    [
+        (["https://m.vk.com/x", "https://vk.com", "https://a.example/p", "https://b.example"], "https://a.example/p"),
+        ([None, 7, "no address", "mailto:a@b.example", "https://a.example"], "https://a.example"),
+        (["https://vk.com/x"], None),
+        ([], None),
+    ],
+)
+def test_the_first_address_outside(links: list[object], found: str | None) -> None:
+    """A platform's own addresses, and what is no address, do not count as what a post links to."""
+    assert first_outside(links, ["vk.com", None]) == found

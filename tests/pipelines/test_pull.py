@@ -18,7 +18,8 @@ from connectors.errors import ConfigurationError, PastRefused, Unavailable
 from connectors.records import Basis, Raw, Status, Verb
 from pipelines.lake import FETCHED_AT, Lake, Part
 from pipelines.pages import pages
-from pipelines.pull import known_posts, pull_day, purge
+from pipelines.pull import known_posts, pull_day
+from pipelines.retention import purge
 from tests.pipelines.making import ranking_table, result
 
 FIRST = date(2026, 10, 1)

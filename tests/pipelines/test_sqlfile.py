@@ -326,3 +326,11 @@ def test_columns_have_types_that_parquet_keeps(table, filled):
     """No INTERVAL (Spark cannot open the file), no HUGEINT or DECIMAL (stored as a float): made as it is read."""
     assert set(types(filled, table.query).values()) <= TYPES
     assert types(filled, table.query) == types(filled, f"FROM {table.name}")
+
+
+def test_splits_of_search_console_are_kept_and_not_analysed(tmp_path):
+    """A list by country repeats the main list: it stands in stg_rankings, and no model counts it again."""
+    lists = [result(source="search_console"), result(source="search_console/country", country="de")]
+    lake = built(fill(tmp_path, [], lists))
+    sources = [{r["source"] for r in rows(lake, f"SELECT source FROM {t}")} for t in ("stg_rankings", "serp_results")]
+    assert sources == [{"search_console", "search_console/country"}, {"search_console"}]

@@ -1,6 +1,7 @@
 /*
 description: >
-  The results of all result lists, numbered. Analyses start here; votes stand in serp_votes.
+  The results of all result lists, numbered. Analyses start here; votes stand in serp_votes. Search Console's lists by
+  country, device and appearance are left out: they repeat the results of its main lists (they are in stg_rankings).
 grain: [result_id]
 columns:
   result_id: Number of the result within this build; joins to serp_votes.
@@ -27,3 +28,4 @@ SELECT
     list_id, keyword_id, keyword, engine, country, language, device, rank_kind, source, ranked_at, page_key, url, position,
     is_found, depth, impressions, clicks
 FROM stg_rankings
+WHERE source IS NULL OR source NOT LIKE 'search_console/%'
