@@ -7,6 +7,7 @@ Kinds: `429`, `500`, `503` (any status: answered with an empty body), `cut` (the
 
 from __future__ import annotations
 
+import gzip
 import random
 from dataclasses import dataclass, field
 
@@ -66,6 +67,8 @@ class FaultMiddleware:
         if fault.kind == "html":
             return await _respond(send, 200, b"<!doctype html><title>Just a moment</title>", b"text/html")
         start, body = await _whole(self.app, scope, receive)
+        if (b"content-encoding", b"gzip") in start["headers"] and fault.kind != "cut":
+            body = gzip.decompress(body)
         if fault.kind == "cut":
             await send(start)
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})

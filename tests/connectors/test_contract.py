@@ -504,6 +504,46 @@ def test_refused_credentials_are_named(connector: Connector, stream: Stream, cal
 
 
 @each_played_stream
+def test_an_empty_wallet_is_not_asked_again(connector: Connector, stream: Stream, calm: Told, trouble: Trouble) -> None:
+    """Credits used up (402): every row says so, and beyond the questions under way nothing is asked."""
+    if stream.usd is None:
+        pytest.skip("asking costs nothing")
+    told = trouble(connector, stream, "402")
+    assert_failed(connector, stream, told)
+    assert {r.error.partition(":")[0] for r in told.rows if r.error} == {"WalletEmpty"}
+    assert told.requests <= max(2, 2 * told.question.settings.concurrency)
+
+
+RETIRED = [
+    (connector, stream, verb)
+    for connector, stream in PLAYED
+    if connector.signal == "votes" and not stream.is_segmented
+    for verb in (connector.verbs if stream.verbs is None else stream.verbs)
+]
+
+
+@pytest.mark.parametrize(
+    ("connector", "stream", "verb"), RETIRED, ids=[f"{c.name}-{s.name}-{v.value}" for c, s, v in RETIRED]
+)
+def test_a_retired_counter_costs_its_own_verb_alone(
+    connector: Connector, stream: Stream, verb: Verb, calm: Told, trouble: Trouble
+) -> None:
+    """Where the platform renames one counter, its verb loses its numbers and every other verb keeps them."""
+    told = trouble(connector, stream, f"rename:{connector.verbs[verb].native}")
+    if told.parsed == calm.parsed or {count for _, _, count in numbers(calm, verb)} <= {0, 1}:
+        pytest.skip("the counter is no field of an answer by that very name")
+    derived = {v for v, meaning in connector.verbs.items() if connector.verbs[verb].native in meaning.native}
+    for other in verbs_of(connector, stream) - derived:
+        assert numbers(told, other) == numbers(calm, other)
+    assert numbers(told, verb) < numbers(calm, verb), "numbers are lost, and none is made up"
+
+
+def numbers(told: Told, verb: Verb) -> set[Any]:
+    """What was read of a verb."""
+    return {(o.object_id, o.url, o.count) for o in told.parsed if o.verb is verb and o.count is not None}
+
+
+@each_played_stream
 def test_an_outage_is_failed_rows(connector: Connector, stream: Stream, calm: Told, trouble: Trouble) -> None:
     """A server that stays down gives failed rows that say so, once the tries are used up."""
     told = trouble(connector, stream, "503", retries=1)
