@@ -165,7 +165,8 @@ class Ask:
 class Stream:
     """One way of reading a source. `asks` says what it is asked about; `keeps_past` that any day may be asked.
 
-    `requests_per_1000` is the documented minimum of requests for 1,000 subjects (None where it depends on the data);
+    `requests_per_1000` is the documented minimum of requests for 1,000 subjects; where it depends on the data it is
+    None, and `requests` says it in words (for 1,000 posts, unless said otherwise).
     `budget` names the setting that caps the subjects of one day. `basis` and `verbs` are given where they differ from
     the connector's. `usd` says what asking about n subjects costs under some settings, where it costs money.
     `is_segmented`: it tells of parts of the public only, never of the whole.
@@ -178,6 +179,7 @@ class Stream:
     parse: Callable[[Sequence[Raw]], Iterator[Any]]
     batch: int = 1
     requests_per_1000: float | None = None
+    requests: str = ""
     keeps_past: bool = False
     budget: str | None = None
     basis: Basis | None = None

@@ -88,7 +88,7 @@ def _overview(connectors: list[Connector]) -> Iterator[str]:
 
 
 def _per_1000(stream: Stream) -> str:
-    return "depends on the data" if stream.requests_per_1000 is None else f"{stream.requests_per_1000:,.0f}"
+    return stream.requests if stream.requests_per_1000 is None else f"{stream.requests_per_1000:,.0f}"
 
 
 def _section(connector: Connector) -> Iterator[str]:

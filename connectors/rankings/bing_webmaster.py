@@ -269,6 +269,7 @@ CONNECTOR = Connector(
             name="query_page",
             title="Average positions in Bing by week, query and page",
             asks="account",
+            requests="1 per site and 1 per question of it",
             fetch=fetch,
             parse=parse,
             keeps_past=True,

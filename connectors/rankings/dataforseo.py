@@ -420,6 +420,7 @@ CONNECTOR = Connector(
             name="organic",
             title="Organic results of keywords",
             asks="keywords",
+            requests="10 to ask for and 1,000 to fetch; 1,000 when live",
             fetch=fetch,
             parse=parse,
             batch=BATCH,

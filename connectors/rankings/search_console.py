@@ -315,6 +315,7 @@ def _stream(name: str, title: str, split: str = "") -> Stream:
         name=name,
         title=title,
         asks="account",
+        requests="1 per property, data day and 25,000 rows" + (", for each appearance" if split == APPEARANCE else ""),
         fetch=partial(fetch, split=split),
         parse=partial(parse, split=split),
         keeps_past=True,

@@ -273,6 +273,7 @@ CONNECTOR = Connector(
             name="query_page",
             title="Average positions by day, query and page, from the bulk export",
             asks="account",
+            requests="0: files",
             fetch=fetch,
             parse=parse,
             keeps_past=True,

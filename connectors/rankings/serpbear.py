@@ -304,6 +304,7 @@ CONNECTOR = Connector(
             name="keywords",
             title="Result lists of the last scrape, and the history of past days",
             asks="account",
+            requests="0: a file",
             fetch=fetch,
             parse=parse,
             keeps_past=True,

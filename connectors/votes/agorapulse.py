@@ -267,6 +267,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts of our own profiles on every network in Agorapulse",
             asks="account",
+            requests="1 per profile",
             fetch=fetch_posts,
             parse=parse_posts,
         ),

@@ -366,6 +366,7 @@ CONNECTOR = Connector(
             name="backlinks",
             title="Posts that link to a page, by Constellation's index",
             asks="urls",
+            requests="1,000, and 1 per further 100 links of a page",
             fetch=fetch_backlinks,
             parse=parse_by_url,
             budget="constellation_per_day",

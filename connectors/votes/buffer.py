@@ -344,6 +344,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts that our account sent through Buffer",
             asks="account",
+            requests="10, and 1 for the organizations",
             fetch=fetch_posts,
             parse=parse_posts,
             batch=100,

@@ -179,6 +179,7 @@ CONNECTOR = Connector(
             name="articles",
             title="Articles of the authors in the settings",
             asks="account",
+            requests="2 per author of up to 1,000",
             fetch=fetch_articles,
             parse=parse,
             batch=MOST,

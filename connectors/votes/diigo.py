@@ -121,6 +121,7 @@ CONNECTOR = Connector(
             name="bookmarks",
             title="Bookmarks of our own account",
             asks="account",
+            requests="10",
             fetch=fetch,
             parse=parse,
             batch=PAGE_SIZE,

@@ -297,6 +297,7 @@ CONNECTOR = Connector(
             name="by_page",
             title="Posts of our own Pages",
             asks="account",
+            requests="10 per page of posts (100 each)",
             fetch=fetch_by_page,
             parse=parse_posts,
             basis=Basis.POST,

@@ -348,6 +348,7 @@ CONNECTOR = Connector(
             name="entries",
             title="Entries of RSS, Atom and JSON feeds",
             asks="account",
+            requests="1 per feed",
             fetch=fetch,
             parse=parse,
         ),

@@ -237,6 +237,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts and +1s of an account's archive",
             asks="account",
+            requests="0: files",
             fetch=fetch,
             parse=parse,
             keeps_past=True,

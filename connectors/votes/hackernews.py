@@ -230,6 +230,7 @@ CONNECTOR = Connector(
             name="by_url",
             title="Stories that link to pages, by one search per site",
             asks="urls",
+            requests="1 to a few per site",
             fetch=fetch_by_url,
             parse=parse_by_url,
         ),

@@ -354,6 +354,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts that our profiles published",
             asks="account",
+            requests="10 per network and 10 profiles, and 1 for the profiles",
             fetch=fetch_posts,
             parse=parse_posts,
             batch=PAGE_SIZE,

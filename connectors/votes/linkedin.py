@@ -423,12 +423,13 @@ CONNECTOR = Connector(
     signal="votes",
     settings=Settings,
     streams=(
-        Stream("posts", "Posts of our own pages", "account", fetch_posts, parse_posts, PAGE_SIZE),
+        Stream("posts", "Posts of our own pages", "account", fetch_posts, parse_posts, PAGE_SIZE, requests="30"),
         Stream("by_post", "Counters of known posts of our pages", "posts", fetch_by_post, parse_posts, BATCH, 40),
         Stream(
             name="by_reaction",
             title="Reactions to posts of our own pages, by kind",
             asks="account",
+            requests="30 to 50",
             is_segmented=True,
             fetch=fetch_by_reaction,
             parse=parse_by_reaction,

@@ -113,6 +113,7 @@ CONNECTOR = Connector(
             name="bookmarks",
             title="Bookmarks of our own account",
             asks="account",
+            requests="1 for all",
             fetch=fetch_bookmarks,
             parse=parse,
         ),

@@ -257,7 +257,16 @@ CONNECTOR = Connector(
     title="Snapchat",
     signal="votes",
     settings=Settings,
-    streams=(Stream("spotlights", "Spotlights of public profiles", "account", fetch_spotlights, parse),),
+    streams=(
+        Stream(
+            "spotlights",
+            "Spotlights of public profiles",
+            "account",
+            fetch_spotlights,
+            parse,
+            requests="1 per profile",
+        ),
+    ),
     quota="Not told; the sister Marketing API allows 10 requests a second per token. One request per profile.",
     terms="Allow-listed partners only; the partner contract says what may be kept and for how long.",
     keys_from="Ask your contact at Snap to allow-list an OAuth app of your business for the Public Profile API, and "

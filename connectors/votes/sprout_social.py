@@ -272,6 +272,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts of our own profiles on every network in Sprout Social",
             asks="account",
+            requests="10 per 50 profiles, and 2",
             fetch=fetch_posts,
             parse=parse_posts,
             batch=PAGE_SIZE,

@@ -266,6 +266,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts of our own account",
             asks="account",
+            requests="1,010",
             fetch=fetch_posts,
             parse=parse_posts,
         ),

@@ -128,7 +128,7 @@ CONNECTOR = Connector(
     signal="votes",
     settings=Settings,
     streams=(
-        Stream("videos", "Videos of our own account", "account", fetch_videos, parse, MOST),
+        Stream("videos", "Videos of our own account", "account", fetch_videos, parse, MOST, requests="50"),
         Stream("by_post", "Counters of known videos of our account", "posts", fetch_by_post, parse, MOST, 50),
     ),
     quota="600 requests a minute for each kind of question, 20 videos per request; no daily limit is told.",

@@ -193,8 +193,16 @@ CONNECTOR = Connector(
     signal="votes",
     settings=Settings,
     streams=(
-        Stream("videos", "Videos of named accounts that link to a page", "account", fetch_videos, parse, MOST),
-        Stream("by_post", "Counters of known videos", "posts", fetch_by_post, parse, MOST),
+        Stream(
+            "videos",
+            "Videos of named accounts that link to a page",
+            "account",
+            fetch_videos,
+            parse,
+            MOST,
+            requests="10 at least",
+        ),
+        Stream("by_post", "Counters of known videos", "posts", fetch_by_post, parse, MOST, requests="10 at least"),
     ),
     quota="1,000 requests and 100,000 videos a day, refilled at 00:00 UTC; 100 videos per request, if they were "
     "published within the same four weeks.",

@@ -375,6 +375,7 @@ CONNECTOR = Connector(
             name="posts",
             title="Posts of chosen blogs",
             asks="account",
+            requests="1,050 at most",
             fetch=fetch_posts,
             parse=parse_posts,
         ),

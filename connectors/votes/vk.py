@@ -317,6 +317,7 @@ CONNECTOR = Connector(
             name="wall",
             title="Posts on the walls in the settings",
             asks="account",
+            requests="10",
             fetch=fetch_wall,
             parse=parse_posts,
             batch=MOST,

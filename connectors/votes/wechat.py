@@ -310,6 +310,7 @@ CONNECTOR = Connector(
             name="articles",
             title="Articles of our own account, of the last 30 days",
             asks="account",
+            requests="1 per day of publishing",
             fetch=fetch_articles,
             parse=parse_articles,
         ),

@@ -345,6 +345,7 @@ CONNECTOR = Connector(
             name="timeline",
             title="Posts of our own account",
             asks="account",
+            requests="10, and 1 per 20 links",
             fetch=fetch_timeline,
             parse=parse_posts,
             batch=PAGE_SIZE,

@@ -553,6 +553,7 @@ CONNECTOR = Connector(
             name="search",
             title="Posts that link to pages",
             asks="urls",
+            requests="1 per page and 100 posts about it",
             fetch=fetch_search,
             parse=parse_search,
             budget="search_per_day",

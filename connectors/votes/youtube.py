@@ -300,8 +300,13 @@ CONNECTOR = Connector(
     signal="votes",
     settings=Settings,
     streams=(
-        Stream("by_url", "Videos that link to a page", "urls", fetch_by_url, parse, budget="searches_per_day"),
-        Stream("by_channel", "Links in the videos of your own channels", "account", fetch_by_channel, parse),
+        Stream(
+            "by_url", "Videos that link to a page", "urls", fetch_by_url, parse, budget="searches_per_day",
+            requests="1,000, of which 100 a day, and 20 per 1,000 videos found",
+        ),
+        Stream(
+            "by_channel", "Links in the videos of your own channels", "account", fetch_by_channel, parse, requests="40"
+        ),
         Stream(
             "by_post", "Counters of known videos", "posts", fetch_by_post, parse,
             batch=MOST_IDS, requests_per_1000=20,

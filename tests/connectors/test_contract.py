@@ -155,7 +155,7 @@ def test_streams_are_well_formed(connector: Connector) -> None:
         assert stream.asks in ("urls", "posts", "keywords", "account")
         assert stream.usd is None or issubclass(connector.settings, PaidSettings)
         assert stream.batch >= 1
-        assert stream.requests_per_1000 is None or stream.requests_per_1000 > 0
+        assert stream.requests if stream.requests_per_1000 is None else stream.requests_per_1000 > 0
         assert stream.budget is None or stream.budget in connector.settings.model_fields
 
 

@@ -53,7 +53,7 @@ def _likes(row: Raw) -> object:
 
 CONNECTOR = Connector(
     name="toy", title="Toy", signal="votes", settings=Settings, quota="None.", terms="None.", keys_from="No key.",
-    streams=(Stream("by_url", "Likes of pages", "urls", fetch, parse),),
+    streams=(Stream("by_url", "Likes of pages", "urls", fetch, parse, requests="none"),),
     verbs={Verb.LIKE: VerbMeaning("likes", "characters of the address")},
 )
 '''
