@@ -21,7 +21,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.errors import BudgetSpent, ConfigurationError, SourceError, Transient
-from connectors.records import Basis, Observation, Quality, Ranking, Raw, Status, Verb
+from connectors.records import Basis, Observation, Quality, Ranking, RankKind, Raw, Status, Verb
 
 SIGNALS = ("rankings", "votes")
 
@@ -31,10 +31,15 @@ class ConnectorSettings(BaseSettings):
 
     A `{day}` in `base_url` makes the host a time machine (the sandbox): it is replaced by the day asked about, and
     the host may then be asked about any day.
+
+    `required` must be set, or for some of them what `instead` names. Where `reads_from` names settings, they say what
+    is read, and until one of them is set there is nothing to read.
     """
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
     required: ClassVar[tuple[str, ...]] = ()
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {}
+    reads_from: ClassVar[tuple[str, ...]] = ()
 
     base_url: str
     enabled: bool = Field(True, description="Set to false to leave this source out of runs.")
@@ -69,14 +74,47 @@ class ConnectorSettings(BaseSettings):
 
     def missing(self) -> tuple[str, ...]:
         """Environment variables that must be set before this source can be read."""
-        prefix = self.model_config.get("env_prefix", "")
-        return tuple(f"{prefix}{name}".upper() for name in self.required if not _secret(getattr(self, name)))
+        spared = {name for names, others in self.instead.items() if all(map(self._has, others)) for name in names}
+        return self._variables(name for name in self.required if name not in spared and not self._has(name))
+
+    def wanted(self) -> str:
+        """What is missing in words, with what would do in its place; empty where nothing is missing."""
+        missing = self.missing()
+        words = listed(missing)
+        for names, others in self.instead.items():
+            replaced = self._variables(names)
+            if set(replaced) & set(missing):
+                its_place = "" if set(missing) <= set(replaced) else f" in place of {listed(replaced)}"
+                words += f", or {listed(self._variables(others))}{its_place}"
+        return words
+
+    def idle(self) -> str:
+        """The variables of which one must name something to read; empty where there is something."""
+        names = [name for name in self.reads_from if name not in self.required]
+        return "" if any(map(self._has, names)) else " or ".join(self._variables(names))
+
+    def _has(self, name: str) -> bool:
+        return bool(_secret(getattr(self, name)))
+
+    @classmethod
+    def _variables(cls, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(variable(cls, name) for name in names)
 
 
 class PaidSettings(ConnectorSettings):
     """Settings of a source that costs money for each question."""
 
     budget_usd: float = Field(10.0, ge=0, description="Most US dollars to spend in a calendar month (UTC).")
+
+
+def variable(settings: type[ConnectorSettings], name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: `A, B and C`."""
+    return " and ".join(", ".join(names).rsplit(", ", 1))
 
 
 def _secret(value: Any) -> Any:
@@ -193,8 +231,9 @@ class Connector:
     """One platform or source, described well enough that assets, checks, docs and tests follow from it.
 
     `verified` says what of the contract was checked against real answers, and what was not. `retention_days` is how
-    long the platform's terms let us keep what it answered; `forgets_deleted` that what was deleted there is to be
-    deleted here. `is_tool`: it reports posts of several networks, each of which is a platform of its own.
+    long the platform's terms let us keep what it answered, `kept` says it in words where they name no days;
+    `forgets_deleted` that what was deleted there is to be deleted here. `is_tool`: it reports posts of several
+    networks, each of which is a platform of its own. `rank_kinds`: what its positions mean, the usual one first.
     """
 
     name: str
@@ -207,7 +246,9 @@ class Connector:
     keys_from: str
     verbs: Mapping[Verb, VerbMeaning] = field(default_factory=dict)
     basis: Basis = Basis.PAGE
+    rank_kinds: tuple[RankKind, ...] = ()
     retention_days: int | None = None
+    kept: str = ""
     forgets_deleted: bool = False
     is_tool: bool = False
     cost: str = "Free."
@@ -218,13 +259,13 @@ class Connector:
         try:
             return self.settings()  # type: ignore[call-arg]
         except ValueError as error:
-            raise ConfigurationError(self.name, f"a setting is malformed: {_plain(error)}") from None
+            raise ConfigurationError(self.name, _plain(error, self.settings)) from None
 
     def ready(self) -> ConnectorSettings:
         """Settings that are complete; raises ConfigurationError naming what is missing and where to get it."""
         settings = self.configured()
-        if missing := settings.missing():
-            raise ConfigurationError(self.name, f"set {' and '.join(missing)}. {self.keys_from}")
+        if wanted := settings.wanted():
+            raise ConfigurationError(self.name, f"set {wanted}. {self.keys_from}")
         return settings
 
     def platform(self, object_id: str | None) -> str:
@@ -239,12 +280,35 @@ class Connector:
         return next(s for s in self.streams if s.name == name)
 
 
-def _plain(error: ValueError) -> str:
-    """Pydantic's complaint in one line, without the value (it may be a secret)."""
+def _plain(error: ValueError, settings: type[ConnectorSettings]) -> str:
+    """Which variables are malformed and what they must be, in one line, without the value (it may be a secret)."""
     if not isinstance(error, ValidationError):
-        return "see the settings of the source"
+        return "a setting is malformed; see the settings of the source"
     problems = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
+    return "; ".join(f"{variable(settings, '.'.join(map(str, p['loc'])))} {_must(p)}" for p in problems)
+
+
+def _must(problem: Any) -> str:
+    """What a setting must be, from the kind of complaint."""
+    kind, limits = problem["type"], problem.get("ctx", {})
+    if known := MUST_BE.get(kind):
+        return "must be " + known.format(**limits)
+    words = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return words if words.startswith("should") else f"is malformed: {words}"
+
+
+MUST_BE = {
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing"), "a day, YYYY-MM-DD"),
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "of the form {pattern}",
+}
 
 
 def discover() -> dict[str, Connector]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import ssl
 import time
 import zlib
@@ -117,6 +118,7 @@ class Http:
         self._source, self._meter, self._classify, self._after = source, ask.meter, classify, after
         self._params = dict(params or {})
         self._secrets = secrets_of(settings)
+        self._host, self._has_answered = httpx.URL(ask.base_url).host, False
         paced = (source, httpx.URL(base_url or ask.base_url).netloc.decode(), *self._secrets)
         self._pace = Pace(settings.requests_per_second, sleep, of=paced)
         self._client = httpx.Client(
@@ -155,9 +157,8 @@ class Http:
         except (httpx.LocalProtocolError, UnicodeError):  # its words would hold the header, and so the key
             raise ConfigurationError(self._source, "a key holds characters that cannot be sent; copy it anew") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-            words = redacted(str(error), self._secrets)
-            where = self._client.base_url.host or host(path)
-            raise Unavailable(self._source, f"{type(error).__name__} at {where}: {words}") from None
+            raise self._unavailable(error, path) from None
+        self._has_answered = True
         text = response.text if response.is_success else redacted(response.text, self._secrets)
         answer = Answer(self._source, response.status_code, dict(response.headers), text)
         if self._after:
@@ -165,6 +166,27 @@ class Http:
         if problem := self._classify(answer):
             raise problem
         return answer
+
+    def _unavailable(self, error: Exception, path: str) -> Unavailable:
+        """What kept an answer from coming. A source whose own host has no address, and had
+        none before, would not answer the rest either.
+        """
+        where = self._client.base_url.host or host(path)
+        if not is_nameless(error):
+            words = redacted(str(error), self._secrets)
+            return Unavailable(self._source, f"{type(error).__name__} at {where}: {words}")
+        trouble = Unavailable(self._source, f"host not found: {where}; are you online?")
+        trouble.is_fatal = not self._has_answered and self._client.base_url.host == self._host != ""
+        return trouble
+
+
+def is_nameless(error: BaseException | None) -> bool:
+    """Whether a connection failed because the host's name leads to no address."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class PublicTransport(httpx.BaseTransport):
@@ -259,11 +281,15 @@ def retrying(
     settings: Any, sleep: Callable[[float], None] = time.sleep, longest: float = LONGEST_WAIT_SECONDS
 ) -> tenacity.Retrying:
     """The one rule of retries: transient failures only, after the wait the source asks for if it is at most `longest`
-    seconds, else after a wait that doubles.
+    seconds, else after a wait that doubles. A host that has no address is tried once more: mostly we are offline.
     """
 
     def is_worth_it(error: BaseException) -> bool:
         return isinstance(error, Transient) and (error.retry_after or 0) <= longest
+
+    def is_enough(state: tenacity.RetryCallState) -> bool:
+        is_fatal = getattr(state.outcome.exception() if state.outcome else None, "is_fatal", False)
+        return bool(state.attempt_number > (min(settings.retries, 1) if is_fatal else settings.retries))
 
     def wait(state: tenacity.RetryCallState) -> float:
         asked = getattr(state.outcome.exception() if state.outcome else None, "retry_after", None)
@@ -272,7 +298,7 @@ def retrying(
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_worth_it),
-        stop=tenacity.stop_after_attempt(settings.retries + 1),
+        stop=is_enough,
         wait=wait,
         sleep=sleep,
         reraise=True,

@@ -49,10 +49,6 @@ class TikTokSettings(ConnectorSettings):
     client_key: SecretStr | None = Field(None, description="Client key of the app.")
     client_secret: SecretStr | None = Field(None, description="Client secret of the app.")
 
-    def missing(self) -> tuple[str, ...]:
-        """As usual, but a ready token needs nothing else."""
-        return () if plain(self.token) else super().missing()
-
 
 def tiktok_error(answer: Answer, limited: Limited) -> SourceError | None:
     """What an answer says went wrong: by its code, then by HTTP status; `limited` makes the error of too many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -20,6 +20,7 @@ from pipelines.console import (
     VERDICT_COLUMNS,
     VERDICT_NUMBERS,
     correlation_rows,
+    counted,
     err,
     out,
     progress,
@@ -31,10 +32,11 @@ from pipelines.experiment_cli import app as experiment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from connectors.base import Connector
     from dashboards.report import Contents
     from dashboards.words import Row
     from pipelines.files.choosing import Options
-    from pipelines.runs import Outcome
+    from pipelines.runs import Outcome, Reading
 
 app = typer.Typer(
     help="Do social votes move search positions? Pull votes and rankings, join them, say what the data can tell.",
@@ -134,6 +136,9 @@ MappingName = Annotated[str | None, typer.Option("--mapping", help="Read it as a
 SaveMapping = Annotated[
     str | None, typer.Option(help="Remember how this file is read under a name (without the day of the export).")
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Remove every earlier import of this very file, also of another day or page.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what a format proposes, without being asked.")]
 DateFormat = Annotated[str | None, typer.Option(help="How days are written, for example DD.MM.YYYY or MM/DD/YYYY.")]
 Decimal = Annotated[DecimalMark | None, typer.Option(help="Which mark stands before decimals; in 1.234,5 the comma.")]
@@ -147,41 +152,53 @@ def _constants(**given: str | int | None) -> dict[str, str]:
 def votes(
     file: File,
     map: Mapping = None,
-    platform: str | None = None,
-    verb: str | None = None,
-    observed_at: str | None = None,
+    platform: Annotated[str | None, typer.Option(help="The platform, where the file does not name it.")] = None,
+    verb: Annotated[
+        str | None, typer.Option(help="What is counted: share, like, comment, save, view or click.")
+    ] = None,
+    observed_at: Annotated[
+        str | None, typer.Option(help="When the counts were taken: YYYY-MM-DD, or with a time.")
+    ] = None,
     format: FormatName = None,
     mapping: MappingName = None,
     save_mapping: SaveMapping = None,
     date_format: DateFormat = None,
     decimal: Decimal = None,
     yes: Yes = False,
+    replace: Replace = False,
     data: DataOption = None,
 ) -> None:
     """Votes: url, platform, verb, observed_at, count (+ object_id, published_at, status). Wide: --map like=upvotes."""
     constants = _constants(platform=platform, verb=verb, observed_at=observed_at)
-    _import("votes", file, map, constants, _options(format, mapping, save_mapping, date_format, decimal, yes), data)
+    _import(
+        "votes", file, map, constants, _options(format, mapping, save_mapping, date_format, decimal, yes, replace), data
+    )
 
 
 @imports.command()
 def rankings(
     file: File,
     map: Mapping = None,
-    keyword: str | None = None,
+    keyword: Annotated[str | None, typer.Option(help="The search, where the file does not name it.")] = None,
     url: Annotated[str | None, typer.Option(help="The page, where the file does not name it.")] = None,
-    engine: str | None = None,
-    country: str | None = None,
-    language: str | None = None,
-    device: str | None = None,
-    depth: int | None = None,
-    rank_kind: str | None = None,
-    ranked_at: str | None = None,
+    engine: Annotated[str | None, typer.Option(help="The search engine; google, where nothing says otherwise.")] = None,
+    country: Annotated[str | None, typer.Option(help="Where was searched, for example us.")] = None,
+    language: Annotated[str | None, typer.Option(help="In which language was searched, for example en.")] = None,
+    device: Annotated[str | None, typer.Option(help="On what was searched: desktop or mobile.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(help="How many results were looked at; a page without position was not among them.")
+    ] = None,
+    rank_kind: Annotated[
+        str | None, typer.Option(help="organic (ads left out), absolute (all counted), average or list_index.")
+    ] = None,
+    ranked_at: Annotated[str | None, typer.Option(help="When was searched: YYYY-MM-DD, or with a time.")] = None,
     format: FormatName = None,
     mapping: MappingName = None,
     save_mapping: SaveMapping = None,
     date_format: DateFormat = None,
     decimal: Decimal = None,
     yes: Yes = False,
+    replace: Replace = False,
     data: DataOption = None,
 ) -> None:
     """Rankings: keyword, url, position, ranked_at (+ engine, country, language, device, depth, rank_kind)."""
@@ -189,29 +206,42 @@ def rankings(
         keyword=keyword, url=url, engine=engine, country=country, language=language, device=device, depth=depth,
         rank_kind=rank_kind, ranked_at=ranked_at,
     )  # fmt: skip
-    _import("rankings", file, map, constants, _options(format, mapping, save_mapping, date_format, decimal, yes), data)
+    _import(
+        "rankings",
+        file,
+        map,
+        constants,
+        _options(format, mapping, save_mapping, date_format, decimal, yes, replace),
+        data,
+    )
 
 
 @imports.command()
 def covariates(
     file: File,
     map: Mapping = None,
-    day: str | None = None,
+    day: Annotated[str | None, typer.Option(help="The day that the numbers are of, YYYY-MM-DD.")] = None,
     format: FormatName = None,
     mapping: MappingName = None,
     save_mapping: SaveMapping = None,
     date_format: DateFormat = None,
     decimal: Decimal = None,
     yes: Yes = False,
+    replace: Replace = False,
     data: DataOption = None,
 ) -> None:
     """What else is known of pages: url (+ day) and any numeric columns. A crawl also says which address leads where."""
-    options = _options(format, mapping, save_mapping, date_format, decimal, yes)
+    options = _options(format, mapping, save_mapping, date_format, decimal, yes, replace)
     _import("covariates", file, map, _constants(day=day), options, data)
 
 
 @imports.command()
-def aliases(file: File, map: Mapping = None, kind: str | None = None, data: DataOption = None) -> None:
+def aliases(
+    file: File,
+    map: Mapping = None,
+    kind: Annotated[str | None, typer.Option(help="redirect or canonical, where the file does not say.")] = None,
+    data: DataOption = None,
+) -> None:
     """Which address leads to which other one: from, to (+ kind: redirect or canonical). The last import wins."""
     from pipelines.files.choosing import Options
 
@@ -233,10 +263,11 @@ def _options(
     date_format: str | None,
     decimal: DecimalMark | None,
     is_sure: bool,
+    is_replacing: bool,
 ) -> Options:
     from pipelines.files.choosing import Options
 
-    return Options(format, mapping, save, date_format, decimal.value if decimal else None, is_sure)
+    return Options(format, mapping, save, date_format, decimal.value if decimal else None, is_sure, is_replacing)
 
 
 def _import(
@@ -257,30 +288,52 @@ def _import(
 def run(
     day: Day = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
-    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today if left out.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Read this source alone; may be repeated. Then all is analysed as ever.")
+    ] = None,
     dry_run: DryRun = False,
     data: DataOption = None,
 ) -> None:
-    """Read every configured source for today (or the days given), then analyse and publish."""
-    from pipelines import runs
+    """Read every configured source (or those named) for today (or the days given), then analyse and publish."""
+    from pipelines import runs, single
 
     days = _days(day, first, last)
-    folder = lake_of(data)
-    _warn_if_idle(folder)
+    folder, named = lake_of(data), [single.source(name) for name in dict.fromkeys(source or ())]
+    _tell_days(days, is_open=first is not None and last is None)
     if dry_run:
-        _tell_costs(folder, days[1])
+        _warn_if_idle(folder, named)
+        _tell_costs(folder, days, named)
         return
-    outcome = _with_progress(f"{days[0]} … {days[1]}", runs.steps(folder, *days), lambda: runs.run_days(folder, *days))
+    for connector in named:
+        single.usable(connector)
+    _warn_if_idle(folder, named)
+    names = [connector.name for connector in named]
+    n_steps = runs.steps(folder, *days, names)
+    outcome = _with_progress(f"{days[0]} … {days[1]}", n_steps, lambda: runs.run_days(folder, *days, names))
     _conclude(folder, outcome)
 
 
-def _tell_costs(folder: Path, day: date) -> None:
-    """What the paid sources would cost on one day."""
+def _tell_days(days: tuple[date, date], *, is_open: bool) -> None:
+    """Say up to when a run goes whose last day was left out."""
+    n_days = (days[1] - days[0]).days + 1
+    if is_open and n_days > 1:
+        err.print(f"{counted(n_days, 'day')}, {days[0]} to {days[1]} (today); --to ends it earlier")
+
+
+def _tell_costs(folder: Path, days: tuple[date, date], named: list[Connector]) -> None:
+    """What the paid sources (or those named) would cost over the days."""
     from connectors.base import discover
     from pipelines import estimate
     from pipelines.lake import Lake
 
-    estimate.tell(estimate.estimates(Lake(folder), discover().values(), day))
+    chosen, is_named = named or list(discover().values()), bool(named)
+    every = [days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days + 1)]
+    if refusing := estimate.refusing(chosen, every, is_named=is_named):
+        err.print(f"asked about today only: {', '.join(refusing)}")
+    estimate.tell(estimate.over_days(Lake(folder), chosen, every, is_named=is_named), len(every))
 
 
 def _days(day: datetime | None, first: datetime | None, last: datetime | None) -> tuple[date, date]:
@@ -297,14 +350,15 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
     return begin, finish
 
 
-def _warn_if_idle(folder: Path) -> None:
+def _warn_if_idle(folder: Path, named: list[Connector]) -> None:
     from connectors.base import discover
     from pipelines.defs.jobs import half_set, is_ready
     from pipelines.lake import Lake
     from pipelines.pages import LIST, pages
 
-    ready = {c.signal for c in discover().values() if is_ready(c)}
-    for connector in discover().values():
+    chosen = named or list(discover().values())
+    ready = {c.signal for c in chosen if is_ready(c)}
+    for connector in chosen:
         if words := half_set(connector):
             err.print(f"left out: {words}", markup=False)
     if "rankings" not in ready and not pages(Lake(folder), date.max):
@@ -323,18 +377,47 @@ def _with_progress(title: str, total: int, work: Any) -> Outcome:
 
 
 def _conclude(folder: Path, outcome: Outcome) -> None:
-    """Failures first, then where the results are; exit code 1 when something failed."""
-    for stream, words in outcome.warnings.items():
-        err.print(f"not all read: {stream}: {words}", markup=False)
-    for step, words in outcome.failed.items():
+    """Failures first, a line for each source, then what was read and where the results are; exit code 1 when something
+    failed.
+    """
+    from pipelines.runs import step
+
+    for name, words in outcome.failed.items():
         lines = words.splitlines()
-        more = f" (and {len(lines) - 3} more days or streams)" if len(lines) > 3 else ""
-        err.print(f"[red]failed[/red] {step}: {'; '.join(lines[:3])}{more}", markup=True)
+        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
+        err.print("[red]failed[/red] ", end="")
+        err.print(f"{name}: {'; '.join(lines[:3])}{more}", markup=False)
+    if outcome.refused:
+        hint = "" if any(r.rows for r in outcome.readings.values()) else "; leave out --day, --from and --to"
+        err.print(f"asked about today only: {', '.join(outcome.refused)}{hint}", markup=False)
+    well = {name: r for name, r in outcome.readings.items() if step(name) not in outcome.failed}
+    for name, reading in well.items():
+        if reading.warnings and (reading.failed or name not in outcome.refused):
+            told = "; ".join(f"{stream}: {words}" for stream, words in reading.warnings.items())
+            err.print(f"not all read: {name}: {told}", markup=False)
+    _tell_readings(folder, {name: r for name, r in well.items() if r.rows or name not in outcome.refused})
     if "report" in outcome.succeeded:
         out.print(f"warehouse: {folder / 'warehouse.duckdb'}\nreport:    {folder / 'report.html'}")
         out.print("Next: tallyrank results")
-    if outcome.failed:
+    if outcome.is_failed:
         raise typer.Exit(1)
+
+
+def _tell_readings(folder: Path, readings: dict[str, Reading]) -> None:
+    """What was read of each source, and why nothing was where nothing was asked."""
+    from connectors.base import discover
+    from pipelines.demo import today
+    from pipelines.estimate import why_idle
+    from pipelines.lake import Lake
+
+    for name, reading in readings.items():
+        if not (reading.rows or reading.failed or reading.requests):
+            told = f"nothing asked; {why_idle(Lake(folder), discover()[name], today())}"
+        else:
+            failed = f", {reading.failed:,} failed" if reading.failed else ""
+            spent = f", ${reading.usd:,.2f}" if reading.usd else ""
+            told = f"{counted(reading.rows, 'row')} read{failed}, {counted(reading.requests, 'request')}{spent}"
+        out.print(f"{name}: {told}", markup=False)
 
 
 @app.command()
@@ -429,7 +512,7 @@ def report(
 @app.command()
 def pull(
     connector: Annotated[str, typer.Argument(help="Name of the source, as `tallyrank doctor` lists it.")],
-    out_file: Annotated[Path, typer.Option("--out", help="Parquet file to write the readings to.")],
+    out_file: Annotated[Path | None, typer.Option("--out", help="Parquet file to write the readings to.")] = None,
     urls: Annotated[Path | None, typer.Option(help="Text file of page addresses, one a line.")] = None,
     posts: Annotated[Path | None, typer.Option(help="Text file of post ids, one a line (id, or id,url).")] = None,
     keywords: Annotated[Path | None, typer.Option(help="Text file of keywords, one a line.")] = None,
@@ -440,22 +523,28 @@ def pull(
 ) -> None:
     """Read one source by itself and write what it says, without touching the lake."""
     from pipelines.lake import Lake
-    from pipelines.single import Subjects, pull_to_file
+    from pipelines.single import Subjects, estimate_pull, pull_to_file
 
     chosen = _days(day, None, None)[0]
     about = Subjects(urls, posts, keywords, stream)
-    pull_to_file(Lake(lake_of(data)), connector, out_file.resolve(), about, chosen, is_dry=dry_run)
+    if dry_run:
+        estimate_pull(Lake(lake_of(data)), connector, about, chosen)
+    elif out_file is None:
+        raise typer.BadParameter("give --out FILE to write the readings to (a --dry-run needs none)")
+    else:
+        pull_to_file(Lake(lake_of(data)), connector, out_file.resolve(), about, chosen)
 
 
 @app.command()
 def doctor(
+    source: Annotated[str | None, typer.Argument(help="Name of one source, to be told all about it.")] = None,
     data: DataOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not try to reach the hosts.")] = False,
 ) -> None:
     """Say what is configured, what is missing and where to get it, and whether the hosts answer."""
     from pipelines.doctor import examine
 
-    examine(lake_of(data), offline=offline)
+    examine(lake_of(data), offline=offline, only=source)
 
 
 @app.command()
@@ -483,7 +572,7 @@ def main() -> None:
         if not error.format_message():  # no command: the help has been printed
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "tallyrank"
-        _fail(f"{error.format_message()} (see `{command} --help`)", 2)
+        _fail(f"{_plain(error.format_message())} (see `{command} --help`)", 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("stopped; what was read so far is kept, and running again goes on from there", INTERRUPTED)
     except TallyrankError as error:
@@ -493,6 +582,12 @@ def main() -> None:
             raise
         words = " ".join(str(error).split())[:300]
         _fail(f"unexpected {type(error).__name__}: {words} (set TALLYRANK_DEBUG=1 to see where)", 1)
+
+
+def _plain(words: str) -> str:
+    """What Typer says of a wrong option, without its own jargon."""
+    plain = words.replace("Value error, ", "")
+    return plain.replace("does not match the formats '%Y-%m-%d'", "is no day; write it as YYYY-MM-DD")
 
 
 def _fail(words: str, code: int) -> NoReturn:

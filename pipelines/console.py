@@ -40,6 +40,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], num
     out.print(shown)
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: 1 request, 2 requests."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def correlation_rows(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
     """Rows of the association table as the terminal shows them."""
     return [

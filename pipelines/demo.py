@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -218,7 +219,7 @@ def serve_sandbox(port: int, seed: int, keywords: int, speed: float, faults: lis
     print(address, flush=True)
     if not bare:
         for name, value in environment(address).items():
-            print(f"export {name}={value}", flush=True)
+            print(f"export {name}={shlex.quote(value)}", flush=True)
     serve(application, sock).run(sockets=[sock])
 
 

@@ -6,7 +6,7 @@ import fcntl
 import logging
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,30 +17,73 @@ import dagster as dg
 import sqlalchemy
 import yaml
 
+from connectors.base import discover
 from connectors.errors import TallyrankError
 from pipelines.definitions import REPOSITORY, build_defs
-from pipelines.defs.jobs import ANALYSIS, BY_HAND, RANKINGS, VOTES
+from pipelines.defs.jobs import ANALYSIS, BY_HAND, RANKINGS, VOTES, keys_of
+from pipelines.defs.sources import REFUSED_DAYS
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
+class Reading:
+    """What was read of one source, all its streams together; `warnings` says of which stream not all was."""
+
+    rows: int = 0
+    failed: int = 0
+    requests: int = 0
+    usd: float = 0.0
+    warnings: dict[str, str] = field(default_factory=dict)
+
+    def add(self, numbers: dict[str, float]) -> None:
+        """Take in the numbers of one stream."""
+        self.rows += int(numbers["reads"] - numbers["failed_reads"])
+        self.failed += int(numbers["failed_reads"])
+        self.requests += int(numbers["requests"])
+        self.usd += numbers["usd"]
+
+
+@dataclass
 class Outcome:
-    """How a run ended: the steps that went well and, in words, those that did not."""
+    """How a run ended: the steps that went well and, in words, those that did not; what was read, by source; and the
+    sources that were not asked about the past, with how they put that.
+    """
 
     succeeded: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    warnings: dict[str, str] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Outcome) -> None:
         """Take in the steps of another run."""
         self.succeeded += other.succeeded
         self.failed |= other.failed
-        self.warnings |= other.warnings
+        self.readings |= other.readings
+        self.refused |= other.refused
+
+    def blame(self, named: Collection[str]) -> None:
+        """That a source cannot be asked about the past is a failure of it where it was asked for by name."""
+        for source in named:
+            if source in self.refused:
+                self.failed.setdefault(step(source), self.refused.pop(source))
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether something failed, or sources were not asked about the past and nothing else was read."""
+        return bool(self.failed) or (bool(self.refused) and not any(r.rows for r in self.readings.values()))
 
 
-def run_days(data: Path, first: date, last: date) -> Outcome:
-    """Read rankings, then votes, for each day; then analyse and publish. A source that fails stops no other."""
+def step(source: str) -> str:
+    """The name of the step that reads a source."""
+    return f"read_{source}"
+
+
+def run_days(data: Path, first: date, last: date, sources: Collection[str] = ()) -> Outcome:
+    """Read rankings, then votes, for each day; then analyse and publish. A source that fails stops no other.
+
+    With `sources`, those alone are read; they have to be switched on and configured.
+    """
     defs = build_defs(data)
     outcome = Outcome()
     names = [job.name for job in defs.jobs or []]
@@ -50,8 +93,10 @@ def run_days(data: Path, first: date, last: date) -> Outcome:
     }
     with _instance(data) as instance, _signed_on(instance, data) as me:
         for name in (RANKINGS, VOTES):
-            if name in names:
-                outcome.add(_execute(defs, name, instance, tags | {BY_HAND: me}))
+            selection = _selection(name, sources)
+            if name in names and selection != []:
+                outcome.add(_execute(defs, name, instance, tags | {BY_HAND: me}, selection))
+        outcome.blame(sources)
         outcome.add(_execute(defs, ANALYSIS, instance, {BY_HAND: me}))
     return outcome
 
@@ -62,31 +107,68 @@ def analyze(data: Path) -> Outcome:
         return _execute(build_defs(data), ANALYSIS, instance, {BY_HAND: me})
 
 
-def steps(data: Path, first: date, last: date) -> int:
+def _selection(job: str, sources: Collection[str]) -> list[dg.AssetKey] | None:
+    """The assets of the named sources that a job reads; None: all of them."""
+    if not sources:
+        return None
+    signal = {RANKINGS: "rankings", VOTES: "votes"}[job]
+    return [key for c in discover().values() if c.name in sources and c.signal == signal for key in keys_of(c)]
+
+
+def steps(data: Path, first: date, last: date, sources: Collection[str] = ()) -> int:
     """How many pieces of work `run_days` will report."""
     defs = build_defs(data)
     days = (last - first) // timedelta(days=1) + 1
     names = {job.name: job for job in defs.jobs or []}
-    reading = sum(len(defs.resolve_job_def(name).all_node_defs) * days for name in (RANKINGS, VOTES) if name in names)
-    return reading + len(defs.resolve_job_def(ANALYSIS).all_node_defs)
+    readers = [n.name for job in (RANKINGS, VOTES) if job in names for n in defs.resolve_job_def(job).all_node_defs]
+    if sources:
+        readers = [name for name in readers if name in {step(source) for source in sources}]
+    return len(readers) * days + len(defs.resolve_job_def(ANALYSIS).all_node_defs)
 
 
-def _execute(defs: dg.Definitions, job: str, instance: dg.DagsterInstance, tags: dict[str, str]) -> Outcome:
+def _execute(
+    defs: dg.Definitions,
+    job: str,
+    instance: dg.DagsterInstance,
+    tags: dict[str, str],
+    selection: list[dg.AssetKey] | None = None,
+) -> Outcome:
     result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, tags=tags, run_config=QUIET, raise_on_error=False
+        instance=instance, tags=tags, run_config=QUIET, raise_on_error=False, asset_selection=selection
     )
     outcome = Outcome()
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
             outcome.succeeded.append(str(event.step_key))
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            outcome.failed[str(event.step_key)] = _words(event.step_failure_data)
+            _note_failure(outcome, str(event.step_key), event.step_failure_data)
     for check in result.get_asset_check_evaluations():
-        if not check.passed and check.check_name == "failed_reads":
-            outcome.warnings["/".join(check.asset_key.path[:-1])] = check.description or ""
-    if not result.success and not outcome.failed:
+        if check.check_name == "failed_reads":
+            _note_reading(outcome, check)
+    if not result.success and not outcome.failed and not outcome.refused:
         raise TallyrankError(f"the job {job} failed before its first step; open it with `make ui` to see why")
     return outcome
+
+
+def _note_failure(outcome: Outcome, key: str, data: Any) -> None:
+    """A failed step; one that failed for no other reason than that the past was asked about is told apart."""
+    metadata = data.user_failure_data.metadata if data.user_failure_data else {}
+    refused = metadata.get(REFUSED_DAYS)
+    if refused and refused.value:
+        source = key.removeprefix(step(""))
+        outcome.refused[source] = _words(data) if metadata["is_refused"].value else "asked about today only"
+        if metadata["is_refused"].value:
+            return
+    outcome.failed[key] = _words(data)
+
+
+def _note_reading(outcome: Outcome, check: dg.AssetCheckEvaluation) -> None:
+    """What was read of one stream."""
+    source, stream = check.asset_key.path[:2]
+    reading = outcome.readings.setdefault(source, Reading())
+    reading.add({name: value.value for name, value in check.metadata.items()})  # type: ignore[misc]
+    if not check.passed:
+        reading.warnings[stream] = check.description or ""
 
 
 def _words(data: Any) -> str:

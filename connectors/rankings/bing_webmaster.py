@@ -81,6 +81,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_BING_WEBMASTER_")
     required: ClassVar[tuple[str, ...]] = ("api_key",)
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("api_key",): ("token",)}
 
     base_url: str = Field("https://ssl.bing.com/webmaster/api.svc/json", description="Address of the JSON API.")
     api_key: SecretStr | None = Field(None, description="API key of the user (Settings, API access).")
@@ -95,10 +96,6 @@ class Settings(ConnectorSettings):
     bucket_day: Literal["first", "last"] = Field("first", description="Which day of its week a date of Bing's is.")
     stale_days: int = Field(35, ge=14, description="A site without a week newer than this many days has failed.")
     retry_wait_seconds: float = Field(5.0, ge=0, description="First wait between tries; doubles each time.")
-
-    def missing(self) -> tuple[str, ...]:
-        """As usual, but a token needs no key."""
-        return () if plain(self.token) else super().missing()
 
 
 def bing_error(answer: Answer) -> SourceError | None:
@@ -277,6 +274,7 @@ CONNECTOR = Connector(
     ),
     quota="No limit is published; too many requests are refused. One per site and one per question of a site.",
     terms="Your own sites' data; no rule on keeping your copy was found.",
+    rank_kinds=(RankKind.AVERAGE,),
     keys_from="Verify your sites at https://www.bing.com/webmasters and create an API key under Settings, API access.",
     verified=(
         "Nothing against real answers: written from Microsoft's reference and read by the client bing-webmaster-tools."

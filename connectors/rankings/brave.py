@@ -170,6 +170,8 @@ CONNECTOR = Connector(
     ),
     quota="By plan: questions per second and per month, told in headers; 200 results per keyword at most.",
     terms="Brave's own index, sold by Brave. Whether results may be kept depends on the plan: read its terms first.",
+    kept="as your plan allows; not every plan does",
+    rank_kinds=(RankKind.LIST_INDEX,),
     keys_from="Choose a plan for web search at https://api-dashboard.search.brave.com (needs a card) and make a key.",
     cost="About $5 per 1,000 keywords for the first twenty results, $5 of it free each month (third parties, 2026).",
     verified="Nothing against real answers: written from Brave's documentation and two public clients of others.",

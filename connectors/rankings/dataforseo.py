@@ -429,8 +429,9 @@ CONNECTOR = Connector(
     ),
     quota="10,000 calls a minute, 20 of them for the list of ready tasks; 100 tasks a call.",
     terms="Google does not welcome that its lists are read by programs; DataForSEO sells that at its own risk.",
+    rank_kinds=(RankKind.ORGANIC, RankKind.ABSOLUTE),
     keys_from="Sign up at https://dataforseo.com and copy login and password from https://app.dataforseo.com/api-access.",
-    cost="$0.60 (standard), $1.20 (priority) or $2.00 (live) per 1,000 keywords for ten results; $50 at first.",
+    cost="$0.60 (standard), $1.20 (priority) or $2.00 (live) per 1,000 keywords for ten results; minimum deposit $50.",
     verified=(
         "Nothing against real answers: written from the documentation and the models of the official client. Code "
         "40210 and places of the right column are unverified."

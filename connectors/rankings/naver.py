@@ -162,6 +162,7 @@ CONNECTOR = Connector(
     ),
     quota="25,000 questions a day for each application (Korean days); 100 results per question, 1,000 deep.",
     terms="Naver's open API for registered applications; whether results may be kept was not verified.",
+    rank_kinds=(RankKind.LIST_INDEX,),
     keys_from="Register an application with search switched on at https://developers.naver.com/apps.",
     cost="Free up to 25,000 questions a day.",
     verified="Nothing against real answers: written from Naver's own guide to its open API.",

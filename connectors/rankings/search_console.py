@@ -89,6 +89,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(**ConnectorSettings.model_config | {"env_prefix": "TALLYRANK_SEARCH_CONSOLE_"})
     required: ClassVar[tuple[str, ...]] = ("token",)
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("token",): ("service_account_file",)}
 
     base_url: str = Field("https://searchconsole.googleapis.com", description="Root of the API.")
     requests_per_second: float = Field(5.0, gt=0, description="Highest pace; 20 per second are allowed per site.")
@@ -118,10 +119,6 @@ class Settings(ConnectorSettings):
     def site_names(self) -> list[str]:
         """The properties named, each once."""
         return _parts(self.sites)
-
-    def missing(self) -> tuple[str, ...]:
-        """A token or a service account's file: one of them is enough."""
-        return () if self.service_account_file else super().missing()
 
 
 class Question(NamedTuple):
@@ -335,6 +332,7 @@ CONNECTOR = Connector(
     ),
     quota="1,200 requests a minute per site and per user; a load quota on page and query groupings; 50,000 rows a day.",
     terms="Your own sites' data, by Google's API terms; 16 months are kept by Google, no limit is set on your copy.",
+    rank_kinds=(RankKind.AVERAGE,),
     keys_from=(
         "Add a service account (https://console.cloud.google.com/iam-admin/serviceaccounts) as a user of the property "
         "and name its key file, or sign in for a token with the scope webmasters.readonly."

@@ -281,6 +281,7 @@ CONNECTOR = Connector(
     ),
     quota="None: files are read, no question is asked.",
     terms="Your own sites' data, by Google's terms; no limit is set on your copy.",
+    rank_kinds=(RankKind.AVERAGE,),
     keys_from=(
         "Turn the bulk export on in Search Console (Settings), write the tables to Parquet with BigQuery's EXPORT "
         "DATA, copy them to this machine, and name their folder."

@@ -175,6 +175,7 @@ CONNECTOR = Connector(
     ),
     quota="None of its own; the engines behind it block an address that asks often.",
     terms="Free software on a machine of yours. The engines behind it do not welcome being read by programs.",
+    rank_kinds=(RankKind.LIST_INDEX,),
     keys_from="No key is needed: run an instance (https://docs.searxng.org) and switch JSON on in its settings.yml.",
     cost="Free; the instance runs on a machine of yours.",
     verified="Nothing against a running instance: written from SearXNG's source of August 2026.",

@@ -164,6 +164,7 @@ CONNECTOR = Connector(
     ),
     quota="Searches per month and per hour by plan; one search per keyword and ten results.",
     terms="Google does not welcome that its lists are read by programs; SerpApi sells it as a service at its own risk.",
+    rank_kinds=(RankKind.ORGANIC,),
     keys_from="Sign up at https://serpapi.com and copy the key from https://serpapi.com/manage-api-key.",
     cost="About $15 per 1,000 keywords for the first ten results, ten times that for 100 (third parties, 2026).",
     verified=(

@@ -312,6 +312,7 @@ CONNECTOR = Connector(
     ),
     quota="None: a file is read, no question is asked.",
     terms="Your own tracker's data; how its scraper may be used is between you and the scraper's vendor.",
+    rank_kinds=(RankKind.ORGANIC,),
     keys_from="Name SerpBear's file: data/database.sqlite in its folder, or in the Docker volume mounted at /app/data.",
     cost="Free here; SerpBear's scraper may cost money.",
     verified="Nothing against a real file: tables and habits are from reading SerpBear's code, version 3.1.",

@@ -138,6 +138,7 @@ CONNECTOR = Connector(
     ),
     quota="50 to 300 questions a second by plan; credits last six months.",
     terms="Google does not welcome that its lists are read by programs; Serper sells it as a service at its own risk.",
+    rank_kinds=(RankKind.ORGANIC,),
     keys_from="Sign up at https://serper.dev and copy the key from its dashboard.",
     cost="About $1.00 down to $0.30 per 1,000 keywords for the first ten results (third parties, 2026).",
     verified=(

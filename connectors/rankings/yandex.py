@@ -88,6 +88,7 @@ class Settings(PaidSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_YANDEX_")
     required: ClassVar[tuple[str, ...]] = ("api_key",)
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("api_key",): ("token", "folder_id")}
 
     base_url: str = Field(API, description="Address of the search service.")
     operations_url: str | None = Field(
@@ -323,6 +324,7 @@ CONNECTOR = Connector(
     ),
     quota="10 requests a second and 10,000 an hour (deferred 35,000); 100 results per question, about 250 deep.",
     terms="Sold by Yandex Cloud; whether results may be kept was not verified: read its terms first.",
+    rank_kinds=(RankKind.LIST_INDEX,),
     keys_from=(
         "Create a service account with the role search-api.webSearch.user at https://console.yandex.cloud, "
         "and an API key of it."

@@ -1,7 +1,8 @@
 """Twin of the Graph API as Facebook serves it: the node of a web page, batches, posts of one Page, objects by id.
 
 Tokens choose the behaviour: `expired…`, `malformed…` and `blocked…` are refused; `secured…` asks for a proof;
-`new-app…` sees privacy zeros; `small…` belongs to an app with one daily user (200 calls an hour). A web page whose
+`new-app…` sees privacy zeros; `small…` belongs to an app with one daily user (200 calls an hour); `blind…` may not read
+insights, which come a day after the post. A web page whose
 address holds `timeout` is never answered inside a batch, one that holds `timeout-once` is at the second try.
 """
 
@@ -13,6 +14,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -32,6 +34,7 @@ MOST_PER_PAGE = 100
 MOST_IN_BATCH = 50
 MOST_PER_URL = 10
 CALLS_BEFORE_HEADERS = 10
+INSIGHTS_AFTER = timedelta(days=1)
 
 Body = dict[str, Any]
 Params = Mapping[str, str]
@@ -172,6 +175,11 @@ def post_counts(post: WorldPost, votes: int) -> dict[str, int]:
     return {"reactions": votes, "comments": votes // 6, "shares": votes // 5}
 
 
+def insight_counts(votes: int) -> dict[str, int]:
+    """Insights of a post of the Page, by metric; the impressions and the reach are no more."""
+    return {"post_media_view": 60 * votes, "post_total_media_view_unique": 40 * votes, "post_clicks": 3 * votes}
+
+
 def attached_url(post: WorldPost) -> str:
     """What a post shows: the page, or for one post in ten a photo on Facebook."""
     return f"https://www.facebook.com/{PAGE_ID}/photos/{post.object_id}" if post.object_id[-1] == "4" else post.url
@@ -195,6 +203,33 @@ def post_node(request: Request, post: WorldPost, fields: str) -> Body | None:
         "comments": lambda: {"data": [], "summary": {"order": "ranked", "total_count": count["comments"]}},
     }
     return chosen(fields, known, "Post")
+
+
+def listed(params: Params, name: str) -> list[str]:
+    """A parameter that holds a list, with commas or as JSON."""
+    text = params.get(name, "")
+    return [str(part) for part in json.loads(text)] if text.startswith("[") else text.split(",")
+
+
+def insights(request: Request, token: str, params: Params) -> Body:
+    """Insights of a post. One name that is no metric fails the whole question; young posts have none yet."""
+    page, _, name = request.path_params["post"].partition("_")
+    post = stage_of(request).world.post("hackernews", name) if page == PAGE_ID else None
+    if post is None or not post.exists_at(moment_of(request)):
+        raise Refusal(100, "Unsupported get request. Object does not exist, or permissions are missing.", 33)
+    if token.startswith("blind"):
+        raise Refusal(200, "(#200) The permission read_insights is needed for this.", status=403)
+    counts, metrics = insight_counts(post.votes_at(moment_of(request))), listed(params, "metric")
+    if not set(metrics) <= set(counts):
+        raise Refusal(100, "(#100) The value must be a valid insights metric")
+    is_young = moment_of(request) - post.published_at < INSIGHTS_AFTER
+    return {"data": [] if is_young else [_insight(post, metric, counts[metric]) for metric in metrics], "paging": {}}
+
+
+def _insight(post: WorldPost, name: str, count: int) -> Body:
+    words = {"title": "Somebody Invented", "description": "Words."}
+    known = {"name": name, "period": "lifetime", "values": [{"value": count}], **words}
+    return known | {"id": f"{PAGE_ID}_{post.object_id}/insights/{name}/lifetime"}
 
 
 def nodes(request: Request, ids: Sequence[str], fields: str) -> Body:
@@ -265,6 +300,10 @@ async def _root(request: Request) -> Response:
     return await graph(request, "facebook", answer)
 
 
+async def _insights(request: Request) -> Response:
+    return await graph(request, "facebook", insights)
+
+
 async def _published_posts(request: Request) -> Response:
     def answer(request: Request, token: str, params: dict[str, str]) -> Body:
         if request.path_params["page"] != PAGE_ID:
@@ -284,6 +323,7 @@ TWIN = Twin(
         Route("/{version}/{page}/published_posts", _published_posts),
         Route("/{version}/{page}/posts", _published_posts),
         Route("/{version}/{page}/feed", _published_posts),
+        Route("/{version}/{post}/insights", _insights),
     ],
     post_id=None,
     keys={"pages": PAGE_ID},

@@ -1,14 +1,13 @@
 """Twin of the Graph API as Instagram serves it: one account's media, media by id, and insights of a medium.
 
 The media are the world's pins under other ids. The caption of most holds the page's address. Owners of shy media hide
-likes and views; one medium in ten is a story, whose insights have few metrics. The account's own insights tell of
-people who engaged, of at least 100 of them, and of views by followers and others; a token that begins with `quiet`
-belongs to an account with fewer. Lists are taken with commas or as JSON.
+likes and views; one medium in ten is a story, whose insights have few metrics, and reels have no clicks. The account's
+own insights tell of people who engaged, of at least 100 of them, and of views by followers and others; a token that
+begins with `quiet` belongs to an account with fewer. Lists are taken with commas or as JSON.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -19,13 +18,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.sandbox.facebook import MOST_IN_BATCH, Body, Refusal, chosen, graph, paged
+from connectors.sandbox.facebook import MOST_IN_BATCH, Body, Refusal, chosen, graph, listed, paged
 from connectors.sandbox.stage import Twin, moment_of, stage_of
 from connectors.sandbox.world import World, WorldPost
 
 USER_ID = "17841400000000001"
-STORY_METRICS = frozenset({"views", "shares", "reach", "replies"})
-POST_METRICS = frozenset({"views", "reach", "likes", "comments", "shares", "saved", "total_interactions"})
+REELS_METRICS = frozenset({"views", "reach", "likes", "comments", "shares", "saved", "total_interactions"})
+METRICS_BY_KIND = {
+    "FEED": REELS_METRICS | {"link_clicks"},
+    "REELS": REELS_METRICS,
+    "STORY": frozenset({"views", "shares", "reach", "replies", "link_clicks"}),
+}
 ENGAGED = "engaged_audience_demographics"
 TIMEFRAMES = frozenset({"last_14_days", "last_30_days", "last_90_days", "prev_month", "this_month", "this_week"})
 FEWEST_PEOPLE = 100
@@ -46,7 +49,7 @@ def media_id(post: WorldPost) -> str:
 def counts_of(post: WorldPost, votes: int) -> dict[str, int]:
     """Counters of a medium, by metric."""
     counts = {"likes": 9 * votes, "comments": votes // 2, "shares": votes // 3, "saved": votes, "views": 140 * votes}
-    return counts | {"reach": 90 * votes, "replies": 0, "total_interactions": 10 * votes}
+    return counts | {"reach": 90 * votes, "replies": 0, "total_interactions": 10 * votes, "link_clicks": 2 * votes}
 
 
 def caption_of(post: WorldPost) -> str:
@@ -96,8 +99,7 @@ def media_node(request: Request, post: WorldPost, fields: str) -> Body | None:
 
 def insights(post: WorldPost, votes: int, metrics: list[str]) -> Body:
     """Insights of a medium: one unsupported metric fails all; likes come as `total_value`, late ones not at all."""
-    supported = STORY_METRICS if kind_of(post) == "STORY" else POST_METRICS
-    if wrong := [m for m in metrics if m not in supported]:
+    if wrong := [m for m in metrics if m not in METRICS_BY_KIND[kind_of(post)]]:
         raise Refusal(100, f"(#100) The {wrong[0]} metric is not supported for this media product type.")
     if kind_of(post) == "STORY" and votes < 1:
         raise Refusal(10, "(#10) Not enough viewers for the media to show insights")
@@ -125,12 +127,6 @@ def _media_answer(request: Request, _token: str, params: dict[str, str]) -> Body
         raise Refusal(100, "Unsupported get request. Object does not exist, or permissions are missing.", 33)
     past = [p for p in _media(stage_of(request).world).values() if p.published_at <= moment_of(request)]
     return paged(request, params, past, lambda post: media_node(request, post, params.get("fields", "")))
-
-
-def listed(params: dict[str, str], name: str) -> list[str]:
-    """A parameter that holds a list, with commas or as JSON."""
-    text = params.get(name, "")
-    return [str(part) for part in json.loads(text)] if text.startswith("[") else text.split(",")
 
 
 def people_of(world: World, moment: datetime) -> int:

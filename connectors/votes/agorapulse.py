@@ -274,6 +274,7 @@ CONNECTOR = Connector(
     ),
     quota="500 requests in 30 minutes per key; one per profile and look, whatever the number of posts.",
     terms="A customer's contract, own profiles only; the networks' own rules on keeping numbers apply (not verified).",
+    kept="as the networks' own rules say, of which the strictest known is YouTube's: 30 days",
     keys_from="Create an API key in Agorapulse (Custom plan) under Settings, Open API.",
     verbs={
         Verb.SHARE: _meaning("sharesCount", "Shares of one post (on X reposts and quotes together)"),

@@ -353,6 +353,7 @@ CONNECTOR = Connector(
     quota="100 requests in 15 minutes, 250 a day (500 on Team), 3,000 to 15,000 in 30 days, by plan; 100 posts each.",
     terms="A customer's contract with Buffer; the networks' own rules on keeping their figures hold as well "
     "(unverified). Texts, authors and channels are not kept.",
+    kept="as the networks' own rules say, of which the strictest known is YouTube's: 30 days",
     keys_from="Create an API key at publish.buffer.com/settings/api.",
     verbs={
         Verb.SHARE: VerbMeaning(

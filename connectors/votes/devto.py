@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -60,6 +60,7 @@ class Settings(ConnectorSettings):
     """Settings of dev.to; no key is needed."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_DEVTO_")
+    reads_from: ClassVar[tuple[str, ...]] = ("authors",)
 
     base_url: str = Field("https://dev.to/api", description="Address of the API, of dev.to or another Forem site.")
     authors: str = Field("", description="Whose articles to read: names of people or organizations, comma-separated.")

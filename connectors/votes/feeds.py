@@ -38,7 +38,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urljoin
 
 from pydantic import Field
@@ -73,6 +73,7 @@ class Settings(ConnectorSettings):
     """Settings of the feeds; no key is needed."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_FEEDS_")
+    reads_from: ClassVar[tuple[str, ...]] = ("addresses", "file")
 
     base_url: str = Field("", description="A mirror to read the feeds from; empty: each at its own address.")
     addresses: str = Field("", description="Addresses of feeds, separated by commas.")

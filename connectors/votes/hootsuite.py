@@ -97,6 +97,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_HOOTSUITE_")
     required: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("client_id", "client_secret"): ("token",)}
 
     base_url: str = Field("https://platform.hootsuite.com", description="Address of the API.")
     requests_per_second: float = Field(5.0, gt=0, description="Highest pace; 20 a second are allowed.")
@@ -363,6 +364,7 @@ CONNECTOR = Connector(
     quota="20 requests a second and 100,000 a day; 100 posts of up to 10 profiles each.",
     terms="A customer's contract with Hootsuite; the networks' own rules on keeping their figures hold as well "
     "(unverified). Authors, texts and names of profiles are not kept.",
+    kept="as the networks' own rules say, of which the strictest known is YouTube's: 30 days",
     keys_from="Make an app in Hootsuite's app directory (Developer apps), tick analytics:read under Security, install "
     "it, and copy client id, client secret and your member id.",
     verbs={

@@ -10,13 +10,16 @@ The caption is read for one thing only, the first web address in it, and is not 
 in captions, so a medium without one stands for its own permalink.
 
 Verbs: like is `like_count`, comment is `comments_count`, share is `shares_count` (sent on; `reposts_count` is another
-thing and not added), save is `saved_count`, view is `view_count`. Organic only.
+thing and not added), save is `saved_count`, view is `view_count`. Click is `link_clicks`, which has no field and is
+read from the insights only. Organic only.
 
 A missing counter is hidden: owners may hide likes, and `reposts_count`, `saved_count`, `shares_count` exist for whole
 posts only, not for parts of a carousel. (Read through another account a hidden like count is 0; we read our own.)
-With `insights` on, a medium that lacks a counter is asked for its insights, one request each: metrics by kind of
-medium, because one unsupported metric fails the whole question. Metrics answer with `values` or with `total_value`; an
-empty list stands for missing data and is never 0. Insights lag by up to 48 hours.
+With `insights` on, each medium is asked for its clicks and for the counters it lacks, in one request: metrics by kind
+of medium, because one unsupported metric fails the whole question. Where that happens all the same, they are asked one
+by one, and the one refused is not asked about again for that kind in this run; it stays hidden, as clicks do without
+`insights`. Metrics answer with `values` or with `total_value`; an empty list stands for missing data and is never 0.
+Insights lag by up to 48 hours.
 
 The audience counts people, not clicks of one kind: an account that engaged (liked, commented, saved, sent on) in the
 timeframe counts once and stands under like; `native` names the metric. Countries are the first 45 only, people of
@@ -26,7 +29,8 @@ Segments below `segment_minimum` are withheld before they are stored.
 Quota: a share of the account's impressions; usage headers as on Facebook. Retention: as long as the purpose needs it.
 Names, owners, texts and media addresses are not kept.
 
-UNVERIFIED: the largest page size of `/media`, the formula of the quota, and of the audience all but the shape of a
+UNVERIFIED: the largest page size of `/media`, the formula of the quota, which kinds of media have `link_clicks` (all
+are asked, and those that refuse it only until they do), and of the audience all but the shape of a
 breakdown (read from a recorded answer about a medium) and the names of timeframes and of `follow_type` (from Meta's own
 client): so metric, timeframe and breakdowns are settings.
 """
@@ -52,17 +56,24 @@ NAME = "instagram"
 PAGE_SIZE = 50
 COUNTERS = ("like_count", "comments_count", "shares_count", "saved_count", "view_count")
 FIELDS = ",".join(("id", "timestamp", "media_product_type", *COUNTERS))
-# The metric of each counter, and the metrics that each kind of medium has.
+# The metric of each counter (clicks are a metric alone), and the metrics that each kind of medium has.
 METRICS = {
     "like_count": "likes",
     "comments_count": "comments",
     "shares_count": "shares",
     "saved_count": "saved",
     "view_count": "views",
+    "link_clicks": "link_clicks",
 }
 VIEWS = "views"
 AUDIENCE_VERBS = (Verb.LIKE, Verb.VIEW)
-METRICS_BY_KIND = {"FEED": tuple(METRICS.values()), "REELS": tuple(METRICS.values()), "STORY": ("shares", "views")}
+METRICS_BY_KIND = {
+    "FEED": tuple(METRICS.values()),
+    "REELS": tuple(METRICS.values()),
+    "STORY": ("shares", "views", "link_clicks"),
+}
+
+Refused = set[tuple[str, str]]  # kind of medium and metric
 
 
 class Settings(GraphSettings):
@@ -72,7 +83,9 @@ class Settings(GraphSettings):
     required: ClassVar[tuple[str, ...]] = ("token", "user_id")
 
     user_id: str | None = Field(None, description="Id of the professional account (a number, not its name).")
-    insights: bool = Field(False, description="Ask the insights of media that lack a counter, one request each.")
+    insights: bool = Field(
+        False, description="Ask the insights for clicks and missing counters, one request per medium."
+    )
     audience_url: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="Address of your profile: set it to ask who engaged with you."
     )
@@ -85,14 +98,14 @@ class Settings(GraphSettings):
 def fetch_media(ask: Ask) -> Iterator[Raw]:
     """All media of the account."""
     with connect(NAME, ask) as http:
-        yield from account_rows(ask, [str(ask.settings.user_id)], partial(_media_of, ask, http))
+        yield from account_rows(ask, [str(ask.settings.user_id)], partial(_media_of, ask, http, Refused()))
 
 
-def _media_of(ask: Ask, http: Http, user: str) -> Iterator[Raw]:
+def _media_of(ask: Ask, http: Http, refused: Refused, user: str) -> Iterator[Raw]:
     for item in items(http, f"/{user}/media", {"fields": f"{FIELDS},permalink,caption"}, PAGE_SIZE):
         if not isinstance(item.get("id"), str):
             raise BadAnswer(NAME, "a medium has no `id`")
-        yield Raw(item["id"], ask.observed_at, url=page_of(item), payload=_completed(ask, http, item))
+        yield Raw(item["id"], ask.observed_at, url=page_of(item), payload=_completed(ask, http, refused, item))
 
 
 def page_of(item: Item) -> str | None:
@@ -118,29 +131,39 @@ def _metric(metric: Any) -> int | None:
     return whole(dig(metric, "total_value", "value")) if count is None else count
 
 
-def _completed(ask: Ask, http: Http, item: Item) -> Item:
-    """The projected medium, with its insights where they were asked for and a counter is missing."""
-    kept = project_media(item)
+def _completed(ask: Ask, http: Http, refused: Refused, item: Item) -> Item:
+    """The projected medium, with the insights that it lacks where they are asked for."""
+    kept, kind = project_media(item), str(item.get("media_product_type"))
     lacking = {metric for name, metric in METRICS.items() if whole(item.get(name)) is None}
-    asked = [m for m in METRICS_BY_KIND.get(str(item.get("media_product_type")), ()) if m in lacking]
-    if not ask.settings.insights or not asked:
+    asked = [m for m in METRICS_BY_KIND.get(kind, ()) if m in lacking and (kind, m) not in refused]
+    if not ask.settings.insights or not asked or not item.get("id"):
         return kept
+    return kept | {"insights": _insights(http, item, asked, refused)}
+
+
+def _insights(http: Http, item: Item, asked: Sequence[str], refused: Refused) -> dict[str, int]:
+    """The metrics that a medium has; one that it has not costs the others nothing."""
     try:
         with stopping():
-            found = project_insights(http.get(f"/{item['id']}/insights", {"metric": ",".join(asked)}).json())
-    except (BadAnswer, BadRequest, Gone, NotPermitted):  # too few viewers, or no such metric or address: still hidden
-        return kept
-    return kept | {"insights": found}
+            return project_insights(http.get(f"/{item['id']}/insights", {"metric": ",".join(asked)}).json())
+    except (BadAnswer, Gone, NotPermitted):  # too few viewers, or no such address: still hidden
+        return {}
+    except BadRequest as error:
+        if len(asked) > 1:
+            return {k: v for metric in asked for k, v in _insights(http, item, [metric], refused).items()}
+        if "metric" in error.message:
+            refused.add((str(item.get("media_product_type")), asked[0]))
+        return {}
 
 
 def fetch_by_post(ask: Ask) -> Iterator[Raw]:
     """The counters of known media, 50 per request."""
     with connect(NAME, ask) as http:
-        yield from refresh(ask, http, FIELDS, partial(_completed, ask, http))
+        yield from refresh(ask, http, FIELDS, partial(_completed, ask, http, Refused()))
 
 
 def parse_media(rows: Sequence[Raw]) -> Iterator[Observation]:
-    """Five readings per medium; where a counter is missing, its metric of the insights."""
+    """Six readings per medium; where a counter is missing, its metric of the insights."""
     for row in rows:
         payload = row.payload if isinstance(row.payload, dict) else {}
         at = moment(payload.get("timestamp")) or moment(payload.get("published_at"))
@@ -239,7 +262,7 @@ CONNECTOR = Connector(
             name="media",
             title="Media of our own account",
             asks="account",
-            requests="10",
+            requests="10; with insights 1 more per medium",
             fetch=fetch_media,
             parse=parse_media,
             batch=PAGE_SIZE,
@@ -267,6 +290,7 @@ CONNECTOR = Connector(
     ),
     quota="An allowance that grows with the account's impressions, told in percent by the usage headers.",
     terms="Meta Platform Terms: keep no longer than needed, delete on request. Names and texts are not kept.",
+    kept="as long as the purpose needs it, and until somebody asks for its deletion",
     keys_from="Create an app at developers.facebook.com, connect the professional account, and make a token with "
     "instagram_basic and instagram_manage_insights.",
     verbs={
@@ -275,6 +299,9 @@ CONNECTOR = Connector(
         Verb.SHARE: VerbMeaning("shares_count", "Times one medium was sent on; reposts are not included."),
         Verb.SAVE: VerbMeaning("saved_count", "Times one medium was saved."),
         Verb.VIEW: VerbMeaning("view_count", "Times one medium was shown or played, repeats included."),
+        Verb.CLICK: VerbMeaning(
+            "link_clicks", "Times a link of one medium was followed; read only where insights are asked for."
+        ),
     },
     basis=Basis.POST,
 )

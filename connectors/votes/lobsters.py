@@ -9,7 +9,7 @@ to write no scrapers. There is no official API. `enabled` is the word that says 
   without stories gets zeros of quality lower_bound.
 - by_post: `GET /s/<short_id>.json`, one story per request; 404 means gone. The comments in it are not kept.
 
-Verbs: like is `score` (upvotes minus flags, a net number that may fall below 0, hence fuzzed), comment `comment_count`,
+Verbs: like is `score` (upvotes minus flags, a net number that may fall below 0), comment `comment_count`,
 share 1 per story. A null is hidden, a missing field failed.
 
 Limits per address: 4 requests a second, 30 a minute, 100 per ten minutes, 400 an hour; then 429 in plain text. The wait
@@ -185,11 +185,9 @@ CONNECTOR = Connector(
     quota="4 requests a second, 30 a minute, 100 per ten minutes, 400 an hour; one per page and one per known story.",
     terms="robots.txt closes the site to robots and its owners ask for no scrapers: off unless you switch it on, best "
     "after asking them. Names, titles and texts are not kept.",
-    keys_from="No key is needed; set TALLYRANK_LOBSTERS_ENABLED=true to switch it on.",
+    keys_from="No key is needed; best ask its owners first.",
     verbs={
-        Verb.LIKE: VerbMeaning(
-            "score", "Upvotes of one story minus its flags, a net number that may fall.", Quality.FUZZED
-        ),
+        Verb.LIKE: VerbMeaning("score", "Upvotes of one story minus its flags, a net number that may fall below 0."),
         Verb.COMMENT: VerbMeaning("comment_count", "Comments below one story, replies included."),
         Verb.SHARE: VerbMeaning("stories", "1 per story that links to the page; a page's shares are its submissions."),
     },

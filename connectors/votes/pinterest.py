@@ -358,6 +358,7 @@ CONNECTOR = Connector(
     ),
     quota="1,000 requests a day on trial access; 100 a second on standard access. 250 pins per request.",
     terms="Developer guidelines: only the account that consented, only for its own benefit, supported interfaces only.",
+    kept="as long as the account's consent lasts",
     keys_from="Create an app at developers.pinterest.com and sign in with the account whose pins are to be read.",
     verbs={
         Verb.SAVE: VerbMeaning("save", "Times one pin was saved to a board, over its lifetime."),

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import configparser
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -83,7 +83,10 @@ SINGLES = ("comments/{id}", "by_id/t3_{id}")
 MOST = 100
 WINDOW_SECONDS = 600
 FIELDS = ("url", "created_utc", "score", "hide_score", "num_comments", "num_crossposts", "crosspost_parent")
-KEYS_FROM = "Ask Reddit for an app of type 'script' (https://www.reddit.com/prefs/apps) and copy its id and secret."
+KEYS_FROM = (
+    "New apps need Reddit's approval (Responsible Builder Policy); then make one of type 'script' at "
+    "https://www.reddit.com/prefs/apps and copy its id and secret."
+)
 # Named here so that no praw.ini and no praw_* variable of the machine can set them.
 OURS: dict[str, Any] = dict.fromkeys(("redirect_uri", "refresh_token", "username", "password")) | {
     "check_for_updates": False, "check_for_async": False, "ratelimit_seconds": 5, "timeout": 16, "window_size": 600
@@ -95,6 +98,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_REDDIT_")
     required: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("client_id", "client_secret"): ("token",)}
 
     base_url: str = Field(API, description="Address of the data API.")
     auth_url: str | None = Field(
@@ -109,10 +113,6 @@ class Settings(ConnectorSettings):
         description="How we introduce ourselves; Reddit asks for '<platform>:<app>:<version> (by /u/<name>)'.",
     )
     requests_per_second: float = Field(1.6, gt=0, description="Highest pace; Reddit allows 100 requests a minute.")
-
-    def missing(self) -> tuple[str, ...]:
-        """As usual, but a ready token needs neither id nor secret."""
-        return () if _revealed(self.token) else super().missing()
 
     def url_for(self, day: date) -> str:
         """As usual; the first part of the paths at the end of the address is not repeated."""
@@ -194,8 +194,8 @@ class _Api:
         import praw
 
         settings, token = self._ask.settings, self._token
-        if missing := settings.missing():
-            raise ConfigurationError(NAME, f"set {' and '.join(missing)}. {KEYS_FROM}")
+        if wanted := settings.wanted():
+            raise ConfigurationError(NAME, f"set {wanted}. {KEYS_FROM}")
         reddit = praw.Reddit(
             "DEFAULT",
             requestor_kwargs={"session": self._session},
@@ -442,5 +442,6 @@ CONNECTOR = Connector(
     terms="What was deleted on Reddit must vanish here: refresh known posts (every 48 hours is common practice) and "
     "drop those not found. No names or ids of people. Commercial use needs an agreement with Reddit.",
     keys_from=KEYS_FROM,
+    cost="Free for approved apps; commercial use by agreement.",
     forgets_deleted=True,
 )

@@ -25,7 +25,7 @@ Retention: the partner contract decides. Names of profiles are not asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import date
@@ -57,6 +57,10 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_SNAPCHAT_")
     required: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "refresh_token", "profile_ids")
+    reads_from: ClassVar[tuple[str, ...]] = ("profile_ids",)
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+        ("client_id", "client_secret", "refresh_token"): ("token",)
+    }
 
     enabled: bool = Field(False, description="Set to true if Snap has put your app on its list of partners.")
     base_url: str = Field(API, description="Address of the API.")
@@ -72,10 +76,6 @@ class Settings(ConnectorSettings):
     like_field: str = Field("FAVORITES", description="Field counted as like where authorized; its name is a guess.")
     comment_field: str = Field("REPLIES", description="Field counted as comment where authorized; its name is a guess.")
     links: str = Field("", description="Which page each Spotlight is about: id=address, separated by spaces.")
-
-    def missing(self) -> tuple[str, ...]:
-        """As usual, but a ready token needs no other credential."""
-        return tuple(n for n in super().missing() if n.endswith("PROFILE_IDS") or not plain(self.token))
 
     @property
     def profiles(self) -> list[str]:
@@ -269,13 +269,18 @@ CONNECTOR = Connector(
     ),
     quota="Not told; the sister Marketing API allows 10 requests a second per token. One request per profile.",
     terms="Allow-listed partners only; the partner contract says what may be kept and for how long.",
+    kept="as long as the partner contract allows, and no longer than it lasts",
     keys_from="Ask your contact at Snap to allow-list an OAuth app of your business for the Public Profile API, and "
     "sign in with the scope snapchat-profile-api.",
     verbs={
         Verb.VIEW: VerbMeaning("VIEWS", "Times one Spotlight was viewed, over its lifetime."),
         Verb.SHARE: VerbMeaning("SHARES", "Times one Spotlight was sent on, over its lifetime."),
-        Verb.LIKE: VerbMeaning("FAVORITES", "Times one Spotlight was favourited; only with its creator's consent."),
-        Verb.COMMENT: VerbMeaning("REPLIES", "Replies to one Spotlight; only with its creator's consent."),
+        Verb.LIKE: VerbMeaning(
+            "FAVORITES", "Times one Spotlight was favourited (name guessed); only with its creator's consent."
+        ),
+        Verb.COMMENT: VerbMeaning(
+            "REPLIES", "Replies to one Spotlight (name guessed); only with its creator's consent."
+        ),
     },
     basis=Basis.POST,
     verified="Nothing against real answers, and only parts against documentation: shapes seen in the code of others.",

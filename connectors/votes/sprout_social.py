@@ -280,6 +280,7 @@ CONNECTOR = Connector(
     ),
     quota="60 requests a minute and 250,000 a month per customer; 100 posts per request, 10,000 per listing.",
     terms="A customer's contract, own profiles only; the networks' own rules on keeping numbers apply (not verified).",
+    kept="as the networks' own rules say, of which the strictest known is YouTube's: 30 days",
     keys_from="Create an API token in Sprout Social under Settings, Global Features, API.",
     verbs={
         Verb.SHARE: VerbMeaning("lifetime.shares_count", "Shares of one post on its network, as Sprout reports them."),

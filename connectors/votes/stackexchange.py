@@ -335,7 +335,9 @@ CONNECTOR = Connector(
     "Only counters are kept: no texts, titles or people.",
     keys_from="No key is needed; one from stackapps.com raises the quota.",
     verbs={
-        Verb.LIKE: VerbMeaning("score", "Votes up minus votes down of one question; may be negative."),
+        Verb.LIKE: VerbMeaning(
+            "score", "Votes up minus votes down of one question, a net number that may fall below 0."
+        ),
         Verb.COMMENT: VerbMeaning(
             "answer_count", "Answers to one question, and its comments where a filter asks them."
         ),

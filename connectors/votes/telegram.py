@@ -29,7 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -68,6 +68,7 @@ class Settings(ConnectorSettings):
     """Settings of Telegram; no key is needed."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_TELEGRAM_")
+    reads_from: ClassVar[tuple[str, ...]] = ("channels",)
 
     base_url: str = Field("https://t.me", description="Address of the public previews.")
     enabled: bool = Field(False, description="Set to true to read the public previews; there is no allowance for it.")
@@ -310,8 +311,7 @@ CONNECTOR = Connector(
     quota="No limit is published; about 20 messages per request, one request in two seconds.",
     terms="A web page, not an API: no allowance to read it by machine is published, so it is off by default. Texts and "
     "names are not kept.",
-    keys_from="No key is needed: set TALLYRANK_TELEGRAM_ENABLED=true and name public channels in "
-    "TALLYRANK_TELEGRAM_CHANNELS.",
+    keys_from="No key is needed: name public channels in TALLYRANK_TELEGRAM_CHANNELS.",
     verbs={
         Verb.VIEW: VerbMeaning("views", "Views of one message; shortened from a thousand on.", Quality.ROUNDED),
         Verb.LIKE: VerbMeaning("reactions", "Reactions to one message, without paid stars.", Quality.ROUNDED),

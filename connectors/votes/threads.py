@@ -281,6 +281,7 @@ CONNECTOR = Connector(
     ),
     quota="4,800 calls a day for each impression of the account, at least 48,000. One request per post.",
     terms="Meta Platform Terms: keep no longer than needed, delete on request. Names and texts are not kept.",
+    kept="as long as the purpose needs it, and until somebody asks for its deletion",
     keys_from="Create an app at developers.facebook.com with the Threads use case, and make a token of the account "
     "with threads_basic and threads_manage_insights.",
     verbs={

@@ -21,7 +21,7 @@ Names of people and cover images are not asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -48,6 +48,9 @@ class Settings(TikTokSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_TIKTOK_")
     required: ClassVar[tuple[str, ...]] = ("client_key", "client_secret", "refresh_token")
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+        ("client_key", "client_secret", "refresh_token"): ("token",)
+    }
 
     refresh_token: SecretStr | None = Field(None, description="Refresh token of the account, with scope video.list.")
     pause_seconds: float = Field(60.0, ge=0, description="Wait when asked too often: the window is one minute.")
@@ -133,6 +136,7 @@ CONNECTOR = Connector(
     ),
     quota="600 requests a minute for each kind of question, 20 videos per request; no daily limit is told.",
     terms="Only videos of the account that consented, for the purpose it consented to, until it leaves. No user names.",
+    kept="as long as the account's consent lasts",
     keys_from="Create an app with the Display API at developers.tiktok.com; sign in with the account (video.list).",
     verbs={
         Verb.LIKE: VerbMeaning("like_count", "Likes of one video, as its owner sees them."),

@@ -26,7 +26,7 @@ no longer there is deleted; notice of 30 days before publication. Names, texts a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import ClassVar
@@ -57,6 +57,8 @@ class Settings(TikTokSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_TIKTOK_RESEARCH_")
     required: ClassVar[tuple[str, ...]] = ("client_key", "client_secret")
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("client_key", "client_secret"): ("token",)}
+    reads_from: ClassVar[tuple[str, ...]] = ("usernames",)
 
     enabled: bool = Field(
         False, description="Set to true if TikTok approved your research; commercial use is forbidden."

@@ -77,6 +77,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_TUMBLR_")
     required: ClassVar[tuple[str, ...]] = ("api_key", "blogs")
+    reads_from: ClassVar[tuple[str, ...]] = ("blogs",)
 
     base_url: str = Field("https://api.tumblr.com", description="Address of the API, without version.")
     api_key: SecretStr | None = Field(None, description="OAuth consumer key of the application.")

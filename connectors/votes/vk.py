@@ -86,6 +86,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_VK_")
     required: ClassVar[tuple[str, ...]] = ("token",)
+    reads_from: ClassVar[tuple[str, ...]] = ("walls", "public_count_per_day")
 
     base_url: str = Field(API, description="Address of the API, without /method.")
     share_url: str | None = Field(

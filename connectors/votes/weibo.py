@@ -364,9 +364,10 @@ CONNECTOR = Connector(
     ),
     quota="1,000 requests an hour per address and 150 per user for an app in test (unverified); 50,000 an hour for "
     "business. 20 web addresses or 100 posts per request.",
-    terms="By review of the app; since about 2014 one's own posts only. No rule on keeping counters was found. Users "
-    "and texts are not kept.",
-    keys_from="Create an app at open.weibo.com, have it reviewed, and sign in with the account whose posts are read.",
+    terms="By review of the app, and closed to most new ones; since about 2014 one's own posts only. No rule on "
+    "keeping counters was found. Users and texts are not kept.",
+    keys_from="The platform is closed to most new apps. Create one at open.weibo.com, have it reviewed, and sign in "
+    "with the account whose posts are read.",
     verbs={
         Verb.SHARE: VerbMeaning(
             "reposts_count", "Reposts of one post; for a page, how often its address was posted (share_counts)."

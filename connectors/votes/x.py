@@ -115,6 +115,7 @@ class Settings(PaidSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLYRANK_X_")
     required: ClassVar[tuple[str, ...]] = ("token",)
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("token",): ("api_key", "api_secret")}
 
     base_url: str = Field("https://api.x.com", description="Address of the API, without version.")
     token: SecretStr | None = Field(None, description="Bearer token of the app.")
@@ -136,10 +137,6 @@ class Settings(PaidSettings):
     usd_per_post: float = Field(0.005, ge=0, description="Price of one post that is read, in US dollars.")
     usd_per_count: float = Field(0.005, ge=0, description="Price of one count of posts, in US dollars.")
     usd_per_search: float = Field(0.0, ge=0, description="Price of a search beside that of its posts, in US dollars.")
-
-    def missing(self) -> tuple[str, ...]:
-        """Nothing when there is a token or what it takes to get one."""
-        return () if plain(self.api_key) and plain(self.api_secret) else super().missing()
 
     def url_for(self, day: date) -> str:
         """As usual; a version at the end of the address is not repeated."""

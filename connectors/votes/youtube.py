@@ -73,6 +73,7 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(**ConnectorSettings.model_config | {"env_prefix": "TALLYRANK_YOUTUBE_"})
     required: ClassVar[tuple[str, ...]] = ("api_key",)
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {("api_key",): ("token",)}
 
     base_url: str = Field("https://youtube.googleapis.com", description="Root of the API.")
     requests_per_second: float = Field(5.0, gt=0, description="Highest pace; the daily quota is what limits.")
@@ -92,10 +93,6 @@ class Settings(ConnectorSettings):
     def channel_ids(self) -> list[str]:
         """The channels, each once."""
         return comma_separated(self.channels)
-
-    def missing(self) -> tuple[str, ...]:
-        """As for every source, but the key has two names."""
-        return () if self.key else super().missing()
 
     def url_for(self, day: date) -> str:
         """As usual; the path of the API at the end of the address is not repeated."""

@@ -91,6 +91,9 @@ class Settings(ConnectorSettings):
 
     model_config = SettingsConfigDict(**ConnectorSettings.model_config | {"env_prefix": "TALLYRANK_YOUTUBE_ANALYTICS_"})
     required: ClassVar[tuple[str, ...]] = ("token", "channels")
+    instead: ClassVar[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+        ("token",): ("refresh_token", "client_id", "client_secret")
+    }
 
     base_url: str = Field("https://youtubeanalytics.googleapis.com", description="Root of the API.")
     enabled: bool = Field(False, description="Set to true to ask for your channels' countries.")
@@ -127,12 +130,6 @@ class Settings(ConnectorSettings):
     def natives(self) -> dict[str, str]:
         """Metrics by verb."""
         return {verb: name for verb, name in _pairs(self.metrics) if name}
-
-    def missing(self) -> tuple[str, ...]:
-        """As for every source, but a refresh token with its client stands for the token."""
-        prefix = "TALLYRANK_YOUTUBE_ANALYTICS_"
-        renews = plain(self.refresh_token) and self.client_id and plain(self.client_secret)
-        return tuple(name for name in super().missing() if name != f"{prefix}TOKEN" or not renews)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

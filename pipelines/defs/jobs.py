@@ -24,11 +24,12 @@ def read_job(name: str, signal: str, connectors: dict[str, Connector]) -> Job | 
     ready = [c for c in connectors.values() if c.signal == signal and is_ready(c)]
     if not ready:
         return None
-    selection = dg.AssetSelection.assets(*[key for c in ready for key in _keys(c)])
+    selection = dg.AssetSelection.assets(*[key for c in ready for key in keys_of(c)])
     return dg.define_asset_job(name, selection, partitions_def=DAYS, description=f"Reads {signal} for a day.")
 
 
-def _keys(connector: Connector) -> Iterator[dg.AssetKey]:
+def keys_of(connector: Connector) -> Iterator[dg.AssetKey]:
+    """The asset keys of what a connector reads."""
     for stream in connector.streams:
         for layer in ("raw", "parsed"):
             yield dg.AssetKey([connector.name, stream.name, layer])

@@ -1,26 +1,39 @@
 """One asset per connector and stream, raw and parsed, with their checks; a connector is a pool and one step."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
 from connectors.base import Connector, Stream
-from connectors.errors import SourceError
+from connectors.errors import PastRefused, SourceError
 from pipelines import pull
+from pipelines.console import counted
 from pipelines.defs.resources import LakeResource, done
 from pipelines.lake import Lake, Part
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", end_offset=1)
 WARN_FAILED_SHARE, ERROR_FAILED_SHARE = 0.02, 0.2
 STALE_DAYS = 2
+REFUSED_DAYS = "refused_days"  # metadata of a failure: past days about which a live counter was not asked
 GROUPS = {"rankings": "rankings_read", "votes": "votes_read"}
 GRAINS = {
     "votes": "platform, verb, basis, url, object_id, segment, observed_at",
     "rankings": "keyword, url, engine, country, language, device, rank_kind, source, ranked_at",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong on one day, in one stream or (without a name) in the source as a whole."""
+
+    day: date
+    stream: str
+    words: str
+    is_refusal: bool = False
 
 
 def raw_key(connector: Connector, stream: Stream) -> dg.AssetKey:
@@ -51,9 +64,30 @@ def source_assets(connector: Connector) -> dg.AssetsDefinition:
         for stream in connector.streams:
             yield from _checks(connector, stream, lake.open(), days, [o for o in outcomes if o.stream == stream.name])
         if troubles:
-            raise dg.Failure(description="\n".join(troubles), allow_retries=False)
+            raise _failure(troubles, len(days))
 
     return read
+
+
+def _failure(troubles: Sequence[Trouble], n_days: int) -> dg.Failure:
+    """All troubles as one failure: a line for each that is not a refused day, else the refusal."""
+    refused = [t for t in troubles if t.is_refusal]
+    others = [t for t in troubles if not t.is_refusal]
+    said = _lines(others, n_days) or [refused[0].words]
+    metadata = {REFUSED_DAYS: len(refused), "is_refused": not others}
+    return dg.Failure(description="\n".join(said), metadata=metadata, allow_retries=False)
+
+
+def _lines(troubles: Sequence[Trouble], n_days: int) -> list[str]:
+    """One line for all troubles of the same words, with the streams and days that they befell."""
+    lines = []
+    for words in dict.fromkeys(t.words for t in troubles):
+        same = [t for t in troubles if t.words == words]
+        streams = ", ".join(dict.fromkeys(t.stream for t in same if t.stream))
+        days = sorted({t.day for t in same})
+        when = "" if n_days == 1 else f"{days[0]}" if len(days) == 1 else f"{len(days)} of {n_days} days"
+        lines.append(": ".join(part for part in (", ".join(filter(None, (streams, when))), words) if part))
+    return lines
 
 
 def _specs(connector: Connector, stream: Stream) -> list[dg.AssetSpec]:
@@ -89,21 +123,21 @@ def _check_specs(connector: Connector, stream: Stream) -> list[dg.AssetCheckSpec
 
 def _read_days(
     context: dg.AssetExecutionContext, lake: Lake, connector: Connector, days: list[date]
-) -> tuple[list[pull.StreamDay], list[str]]:
-    """Read day after day; returns what happened and, in words, what failed. A failed day stops no other day."""
+) -> tuple[list[pull.StreamDay], list[Trouble]]:
+    """Read day after day; returns what happened and what failed. A failed day stops no other day."""
     outcomes: list[pull.StreamDay] = []
-    troubles: list[str] = []
+    troubles: list[Trouble] = []
     for day in days:
         try:
             found = pull.pull_day(lake, connector, day)
         except SourceError as error:
-            troubles.append(f"{day}: {error}")
+            troubles.append(Trouble(day, "", error.message, isinstance(error, PastRefused)))
         except (ValueError, TypeError, LookupError, AttributeError) as error:  # a bug of ours costs a day, not all days
             context.log.error(traceback.format_exc())
-            troubles.append(f"{day}: {connector.name}: unexpected {type(error).__name__}, see the log of the run")
+            troubles.append(Trouble(day, "", f"unexpected {type(error).__name__}, see the log of the run"))
         else:
             outcomes += found
-            troubles += [f"{o.day} {o.connector}/{o.stream}: {o.error}" for o in found if o.is_failed]
+            troubles += [Trouble(o.day, o.stream, str(o.error)) for o in found if o.is_failed]
             for outcome in found:
                 _record(context, lake, connector, outcome)
         done(f"{connector.title} {day}")
@@ -140,16 +174,34 @@ def _failed_reads(key: dg.AssetKey, outcomes: list[pull.StreamDay], days: list[d
     rows, failed = sum(o.n_rows for o in outcomes), sum(o.n_failed for o in outcomes)
     parsed, unreadable = sum(o.n_parsed for o in outcomes), sum(o.n_unreadable for o in outcomes)
     share = max(failed / rows, unreadable / max(parsed, 1)) if rows else float(len(outcomes) < len(days))
-    first = next((o.error for o in outcomes if o.error), None)
+    numbers = {
+        "failed_reads": failed, "reads": rows, "failed_readings": unreadable, "readings": parsed, "share": share,
+        "requests": sum(o.n_requests for o in outcomes), "usd": float(sum(o.usd for o in outcomes)),
+    }  # fmt: skip
     return dg.AssetCheckResult(
         check_name="failed_reads",
         asset_key=key,
         passed=share <= WARN_FAILED_SHARE,
         severity=dg.AssetCheckSeverity.ERROR if share > ERROR_FAILED_SHARE else dg.AssetCheckSeverity.WARN,
-        description=f"{failed} of {rows} reads failed; {unreadable} of {parsed} readings have no number for it."
-        + (f" First: {first}" if first else ""),
-        metadata={"failed_reads": failed, "reads": rows, "failed_readings": unreadable, "share": share},
+        description=_said(outcomes, len(days)),
+        metadata=numbers,
     )
+
+
+def _said(outcomes: list[pull.StreamDay], n_days: int) -> str:
+    """How well a stream was read, in words."""
+    rows, failed = sum(o.n_rows for o in outcomes), sum(o.n_failed for o in outcomes)
+    parsed, unreadable = sum(o.n_parsed for o in outcomes), sum(o.n_unreadable for o in outcomes)
+    said = []
+    if missing := n_days - len(outcomes):
+        said.append(f"not read on {missing} of {counted(n_days, 'day')}")
+    if failed:
+        said.append(
+            f"{failed:,} of {counted(rows, 'read')} failed, first: {next(o.error for o in outcomes if o.error)}"
+        )
+    elif unreadable:
+        said.append(f"{unreadable:,} of {counted(parsed, 'number')} missing: has the source renamed a field?")
+    return "; ".join(said) or f"{counted(rows, 'read')}, none failed"
 
 
 def _fresh(key: dg.AssetKey, lake: Lake, connector: Connector, stream: Stream, days: list[date]) -> dg.AssetCheckResult:

@@ -28,7 +28,7 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in imports.KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was said beside the columns: a format or a saved mapping by name, the spelling, whether to ask."""
+    """What was said beside the columns: a format or a saved mapping by name, the spelling, what needs no asking."""
 
     format: str | None = None
     mapping: str | None = None
@@ -36,6 +36,7 @@ class Options:
     date_format: str | None = None
     decimal: str | None = None
     is_sure: bool = False
+    is_replacing: bool = False
 
     def spelled(self, chosen: Format) -> Format:
         """A format with the spelling that was given for this file."""
@@ -142,8 +143,9 @@ def _one_table(request: Request, tables: list[tuple[Path, Format]]) -> Choice:
             found.notes.extend(_filters(request.file))
             return Choice(found, table, chosen, is_proposal=True)
         except TallyrankError as error:
-            ways.append(f"{table.name}: {str(error).partition(': ')[2] or error}")
-    raise TallyrankError(f"{request.file} has no table that is complete with what was given; {'; '.join(ways)}")
+            why = error.brief if isinstance(error, Incomplete) else str(error).removeprefix(f"{table}: ")
+            ways.append(f"  {table.name}: {why}")
+    raise TallyrankError("\n".join([f"{request.file} has no table that is complete with what was given:", *ways]))
 
 
 def _filters(archive: Path) -> list[str]:

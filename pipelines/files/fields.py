@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from connectors.errors import TallyrankError
 from pipelines.files import dialect, values
 from pipelines.files.known import Format
+from pipelines.files.origins import Origin, origin_of
 from pipelines.files.plans import Plan
 from pipelines.files.tabular import Sheet, read_table
 from pipelines.files.values import Cells, Parsed
@@ -25,7 +26,11 @@ SAID_ONCE = frozenset({"platform", "verb", "observed_at", "keyword", "ranked_at"
 
 
 class Incomplete(TallyrankError):
-    """A file lacks a column that is needed, and nothing was given in its place."""
+    """A file lacks a column that is needed, and nothing was given in its place; `brief` says so in few words."""
+
+    def __init__(self, message: str, brief: str) -> None:
+        super().__init__(message)
+        self.brief = brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Bound:
     sheet: Sheet
     plan: Plan
     import_id: str
+    origin: Origin
     faults: list[pa.Array] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -143,8 +149,8 @@ def bind(
     if not sheet.table.num_rows and not sheet.rejects:
         raise TallyrankError(f"{path} has a header and no rows: export it again")
     said = [sheet.digest, kind.name, sorted(mapping.items()), sorted(constants.items()), *([identity] if known else [])]
-    text = json.dumps(said)
-    return _kept(Bound(kind, path, sheet, plan, hashlib.sha256(text.encode()).hexdigest()[:16]))
+    import_id = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+    return _kept(Bound(kind, path, sheet, plan, import_id, origin_of(kind, sheet.digest, plan, constants)))
 
 
 def _is_ours(kind: Kind, mapping: dict[str, str]) -> Callable[[str], bool]:
@@ -217,8 +223,9 @@ def _check_complete(
     missing = missing or ["any verb"]
     if kind.verbs and {"verb", "count", "any verb"} & set(missing):
         ways.append("(in place of verb and count: --map like=COLUMN, and so for other verbs)")
+    lack, brief = f"no column for {', '.join(missing)}", [way.split("=COLUMN or ", 1)[-1] for way in ways]
     raise Incomplete(
-        f"{path}: no column for {', '.join(missing)} (the file has: {_listed(names)}); give {', '.join(ways)}"
+        f"{path}: {lack} (the file has: {_listed(names)}); give {', '.join(ways)}", f"{lack}; give {', '.join(brief)}"
     )
 
 

@@ -25,12 +25,14 @@ from connectors.records import (
 )
 from pipelines.files import values
 from pipelines.files.fields import Bound, Kind, bind, fault_where, faults_of
-from pipelines.files.known import Format
+from pipelines.files.known import Format, formats
+from pipelines.files.origins import Origin
 from pipelines.files.plans import Plan
 from pipelines.files.tabular import Reject, Sheet
 from pipelines.lake import ALIAS_SCHEMA, replaced
 
 VERBS = tuple(verb.value for verb in Verb)
+UNKNOWN_DEPTH = "says not found, but not within how many results; give --depth to keep this row"
 NOT_FOUND_ADVICE = "for a page that was not found leave position blank and give depth, or give found=false"
 MOST = 2**62 // 10  # of one column, so that sums of several stay whole numbers
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,7 +43,8 @@ class Imported:
     """A file in our words.
 
     `understood` says for every field which column or constant it was taken from; `n_read` counts the file's rows,
-    broken ones too; the same file under the same mapping and constants has the same `import_id`.
+    broken ones too; the same file under the same mapping and constants has the same `import_id`, and
+    the same file at all the same digest in its `origin`.
     """
 
     table: pa.Table
@@ -49,6 +52,7 @@ class Imported:
     n_read: int
     understood: dict[str, str]
     import_id: str
+    origin: Origin
     notes: list[str] = field(default_factory=list)
     plan: Plan | None = None
     columns: tuple[str, ...] = ()
@@ -205,9 +209,8 @@ def read_rankings(
     columns |= {name: bound.words(name) for name in ("country", "language", "source")}
     columns |= {name: _amount(bound, name) for name in ("impressions", "clicks")}
     found = bound.take("found", values.flags(bound.cells("found")))
-    if bound.plan.is_blank_absent:
-        found = pc.if_else(pc.and_(columns["position"].is_null(), found.is_null()), False, found)
-    faults = _position_faults(columns["position"], columns["depth"], found)
+    why_blank = UNKNOWN_DEPTH if bound.plan.is_blank_absent else f"is blank; {NOT_FOUND_ADVICE}"
+    faults = _position_faults(columns["position"], columns["depth"], found, why_blank)
     return _imported(bound, [_Part(columns | {"found": columns["position"].is_valid()}, faults)])
 
 
@@ -222,14 +225,14 @@ def _amount(bound: Bound, name: str) -> pa.Array:
     return amount
 
 
-def _position_faults(position: pa.Array, depth: pa.Array, found: pa.Array) -> pa.Array:
+def _position_faults(position: pa.Array, depth: pa.Array, found: pa.Array, why_blank: str) -> pa.Array:
     is_blank = position.is_null()
     is_silent = pc.and_(found.is_null(), depth.is_null())
     return pc.coalesce(
         fault_where(pc.less(position, 1), f"position: is below 1; {NOT_FOUND_ADVICE}"),
         fault_where(pc.and_(pc.invert(is_blank), pc.invert(found)), "found: is false beside a position"),
         fault_where(pc.and_(is_blank, found), f"position: is blank beside found=true; {NOT_FOUND_ADVICE}"),
-        fault_where(pc.and_(is_blank, is_silent), f"position: is blank; {NOT_FOUND_ADVICE}"),
+        fault_where(pc.and_(is_blank, is_silent), f"position: {why_blank}"),
     )
 
 
@@ -332,7 +335,8 @@ def _imported(bound: Bound, parts: list[_Part]) -> Imported:
         raise _useless(bound, rejects)
     n_read, notes = bound.n + len(sheet.rejects), sheet.notes + bound.notes
     names = tuple(sheet.table.column_names)
-    return Imported(table, rejects, n_read, bound.understood, bound.import_id, notes, bound.plan, names)
+    understood = bound.understood
+    return Imported(table, rejects, n_read, understood, bound.import_id, bound.origin, notes, bound.plan, names)
 
 
 def _typed(columns: dict[str, pa.Array], bound: Bound) -> pa.Table:
@@ -350,4 +354,16 @@ def _useless(bound: Bound, rejects: list[Reject]) -> TallyrankError:
     reasons = [f"line {reject.line}: {reject.reason}" for reject in rejects[:3]] or bound.notes[:3]
     n_read = bound.n + len(bound.sheet.rejects)
     because = "; ".join(reasons) or "its cells are blank"
-    return TallyrankError(f"{bound.path}: none of its {n_read:,} rows can be used ({because}): correct the file")
+    advice = _address_advice(bound, rejects) or "correct the file"
+    none = f"none of its {n_read:,} rows can" if n_read > 1 else "its only row cannot"
+    return TallyrankError(f"{bound.path}: {none} be used ({because}): {advice}")
+
+
+def _address_advice(bound: Bound, rejects: list[Reject]) -> str:
+    """What to do where the page is what every row lacks; nothing where something else is wrong too."""
+    broken = {reject.line for reject in bound.sheet.rejects}
+    faults = [reject.reason for reject in rejects if reject.line not in broken]
+    if "url" not in bound.plan.columns or not faults or not all(fault.startswith("url: ") for fault in faults):
+        return ""
+    by = f"--format {bound.plan.source} " if bound.plan.source in formats() else ""
+    return f"no web address in column {bound.plan.from_words('url')}; give {by}--map url=COLUMN"

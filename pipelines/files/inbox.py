@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 import typer
 
 from connectors.errors import TallyrankError
-from pipelines.console import out, table
+from pipelines.console import counted, out, table
 from pipelines.files import imports, known
 from pipelines.files.aliases import add_aliases
 from pipelines.files.choosing import Choice, Options, Request, choose, unread
 from pipelines.files.dialect import date_words
+from pipelines.files.origins import Earlier, find_earlier
 from pipelines.files.plans import Plan
 from pipelines.lake import Lake, Part
 
@@ -38,7 +39,8 @@ def import_file(
     options: Options = Options(),  # noqa: B008  frozen
     agree: Callable[[], bool] | None = None,
 ) -> None:
-    """Import a file into the lake and say what was understood. The same file again, understood alike, changes nothing.
+    """Import a file into the lake and say what was understood. The same file again, understood alike, changes nothing;
+    understood otherwise, it takes the place of what was imported of it before.
 
     What a format proposes is shown first and kept only when `agree` says so. Raises TallyrankError when the file cannot
     be read, holds no usable row, or nobody agreed.
@@ -81,8 +83,15 @@ def _propose(request: Request, choice: Choice) -> None:
         out.print(f"note: {words}", markup=False)
     for words in chosen.unverified if chosen else ():
         out.print(f"not verified: {words}", markup=False)
-    n_rows = f"{found.table.num_rows:,} {request.kind} of {found.n_read:,} rows"
-    out.print(f"{n_rows}; {len(found.rejects):,} rows cannot be used", markup=False)
+    for note in found.notes:
+        out.print(f"note: {note}", markup=False)
+    n_rows = f"{found.table.num_rows:,} {request.kind} of {counted(found.n_read, 'row')}"
+    out.print(f"{n_rows}; {counted(len(found.rejects), 'row')} cannot be used{_first(found)}", markup=False)
+
+
+def _first(found: imports.Imported) -> str:
+    """The first row that cannot be used, in words."""
+    return f", first: line {found.rejects[0].line}: {found.rejects[0].reason}" if found.rejects else ""
 
 
 def _spelling(plan: Plan) -> Iterator[str]:
@@ -96,27 +105,36 @@ def _spelling(plan: Plan) -> Iterator[str]:
     for column, words in plan.keep.items():
         yield f"only rows whose {column} is {' or '.join(word or 'blank' for word in words)}"
     if plan.is_blank_absent:
-        yield "a row without a position is a page that was looked for and not found"
+        is_deep = "depth" in {**plan.columns, **plan.constants}
+        more = "" if is_deep else "; such rows are set aside unless you give --depth"
+        yield f"a row without a position is a page that was looked for and not found{more}"
 
 
 def _keep(lake: Lake, request: Request, choice: Choice) -> None:
     found = choice.found
     n_days = n_new = 0
-    words = ""
+    words, earlier = "", Earlier()
     if request.kind in LAYERS:
         layer, moment = LAYERS[request.kind]
         for day, rows in by_day(found.table, moment):
             part = Part(layer, CONNECTOR, found.import_id, day)
             n_days += 1
             if not lake.path(part).exists():
-                lake.write(part, rows)
+                lake.write(part, found.origin.marked(rows))
                 n_new += 1
+        earlier = find_earlier(lake, layer, found.import_id, found.origin, request.options.is_replacing)
+        for import_id in earlier.replaced:
+            _forget(lake, layer, import_id)
     else:
         words = add_aliases(lake, found.table)
     rejects = lake.root / "rejects" / f"{choice.file.name}.{found.import_id}.csv"
     if found.rejects:
         imports.write_rejects(found.rejects, rejects)
-    _summarise(request.kind, choice.file, found, n_days, n_new, rejects)
+    if not choice.is_proposal:
+        _tell_reading(request.kind, choice)
+    _summarise(request.kind, found, n_days, n_new, rejects, choice.is_proposal)
+    for sentence in earlier.told():
+        out.print(sentence, markup=False)
     if choice.format and found.plan and found.plan.aliases:
         beside = imports.aliases_beside(choice.file, request.mapping, request.constants, choice.format)
         words = add_aliases(lake, beside)
@@ -131,22 +149,32 @@ def by_day(table: pa.Table, moment: str) -> Iterator[tuple[date, pa.Table]]:
         yield day, table.filter(pc.equal(days, day))
 
 
-def _summarise(kind: str, file: Path, found: imports.Imported, n_days: int, n_new: int, rejects: Path) -> None:
-    understood = ", ".join(f"{field} from {column}" for field, column in found.understood.items())
-    out.print(f"{file.name}: {found.n_read:,} rows read as {kind} ({understood})", markup=False)
-    for note in found.notes:
+def _forget(lake: Lake, layer: str, import_id: str) -> None:
+    """Remove an import, and what of it was set aside."""
+    for part in list(lake.parts(layer, CONNECTOR, import_id)):
+        lake.remove(part)
+    for path in (lake.root / "rejects").glob(f"*.{import_id}.csv"):
+        path.unlink()
+
+
+def _tell_reading(kind: str, choice: Choice) -> None:
+    """How a file was read that nobody was shown before."""
+    understood = ", ".join(f"{field} from {column}" for field, column in choice.found.understood.items())
+    out.print(f"{choice.file.name}: {counted(choice.found.n_read, 'row')} read as {kind} ({understood})", markup=False)
+    for note in choice.found.notes:
         out.print(f"note: {note}", markup=False)
+
+
+def _summarise(kind: str, found: imports.Imported, n_days: int, n_new: int, rejects: Path, is_shown: bool) -> None:
+    """What was kept and what was set aside; the reason only where no table was shown before."""
     unknown = found.table["status"].to_pylist().count("hidden") if kind == "votes" else 0
     more = f", of which {unknown:,} have no number (unknown, not zero)" if unknown else ""
     news = "" if n_new or kind not in LAYERS else "; nothing new, this file is already in the lake"
-    over = f" over {n_days:,} days" if kind in LAYERS else ""
+    over = f" over {counted(n_days, 'day')}" if kind in LAYERS else ""
     out.print(f"{found.table.num_rows:,} {kind} kept{over}{more}{news}")
     if found.rejects:
-        first = found.rejects[0]
-        out.print(
-            f"{len(found.rejects):,} rows set aside in {rejects}, first: line {first.line}: {first.reason}",
-            markup=False,
-        )
+        first = "" if is_shown else _first(found)
+        out.print(f"{counted(len(found.rejects), 'row')} set aside in {rejects}{first}", markup=False)
 
 
 def tell_formats(folder: Path) -> None:

@@ -3,6 +3,7 @@
 A format says what it holds (`kind`), by which names in the header it is recognised (`recognised`, one list for each
 language or version), and which column is which field (`columns`). There a name is a key of `names` (one column under
 all its names) or a column's own name; the first name that has a value counts, and `a + b` adds two columns up.
+`beside` says by a column's name which fields are read otherwise in a file that has that column.
 A mapping that was remembered is a format of the user's own, kept in `<data>/mappings/`.
 """
 
@@ -40,6 +41,7 @@ class Format(BaseModel):
     width: int | None = None
     names: dict[str, list[str]] = {}
     columns: dict[str, list[str | list[str]]] = {}
+    beside: dict[str, dict[str, list[str | list[str]]]] = {}
     fallback: dict[str, list[str | list[str]]] = {}
     texts: list[str] = []
     order: list[str] = []
@@ -85,9 +87,10 @@ class Format(BaseModel):
         return plain(column) in self._spellings()
 
     def _spellings(self) -> set[str]:
+        beside = [groups for fields in self.beside.values() for groups in fields.values()]
         keys = [
             key
-            for groups in (*self.columns.values(), *self.fallback.values())
+            for groups in (*self.columns.values(), *self.fallback.values(), *beside)
             for group in groups
             for key in _keys(group)
         ]
@@ -97,13 +100,16 @@ class Format(BaseModel):
     def plan(self, header: Sequence[str], file: Path) -> Plan:
         """How a file with this header is read."""
         names = Names(header)
-        columns = {field: found for field, groups in self.columns.items() if (found := self._groups(groups, names))}
+        said = dict(self.columns)
+        for name, fields in self.beside.items():
+            said |= fields if self._find(name, names) else {}
+        columns = {field: found for field, groups in said.items() if (found := self._groups(groups, names))}
         spare = {f: found for f, g in self.fallback.items() if f not in columns and (found := self._groups(g, names))}
         columns = {field: groups for field, groups in columns.items() if groups not in spare.values()} | spare
         if self.order and len(header) == len(self.order) and not columns.keys() >= set(self.order) & set(self.columns):
             columns |= {f: ((column,),) for f, column in zip(self.order, header, strict=True) if f in self.columns}
-        said = re.search(self.file_name, file.name, re.IGNORECASE) if self.file_name else None
-        spoken = {name: text for name, text in (said.groupdict() if said else {}).items() if name not in columns}
+        shown = re.search(self.file_name, file.name, re.IGNORECASE) if self.file_name else None
+        spoken = {name: text for name, text in (shown.groupdict() if shown else {}).items() if name not in columns}
         texts = [self._find(name, names) for name in self.texts]
         kept = {self._find(name, names): tuple(w.casefold() for w in words) for name, words in self.keep.items()}
         aliases = {kind: self._find(name, names) for kind, name in self.aliases.items()}

@@ -144,6 +144,33 @@ def test_verbs_have_a_meaning(connector: Connector) -> None:
 
 
 @each_connector
+def test_rankings_say_what_a_position_means(connector: Connector) -> None:
+    """Sources of rankings name the kinds of their positions; votes have none."""
+    assert bool(connector.rank_kinds) == (connector.signal == "rankings")
+
+
+@each_connector
+def test_a_source_is_free_or_says_what_it_costs(connector: Connector) -> None:
+    """The cost begins with `Free`, or names a plan, or is counted in dollars against a budget."""
+    is_free, is_paid = connector.cost.startswith("Free"), issubclass(connector.settings, PaidSettings)
+    assert (
+        ("$" in connector.cost and not is_free)
+        if is_paid
+        else (is_free or "plan" in connector.cost or "paid" in connector.cost)
+    )
+
+
+@each_connector
+def test_what_stands_in_for_settings_are_settings(connector: Connector) -> None:
+    """What may be set instead of a key, and what names the things to read, are settings of the source."""
+    settings = connector.settings
+    for names, others in settings.instead.items():
+        assert set(names) <= set(settings.required)
+        assert set(others) <= set(settings.model_fields) - set(names)
+    assert set(settings.reads_from) <= set(settings.model_fields)
+
+
+@each_connector
 def test_streams_are_well_formed(connector: Connector) -> None:
     """Streams have names of their own and sizes that make sense; a budget names a setting."""
     names = [stream.name for stream in connector.streams]
@@ -332,6 +359,8 @@ def test_readings_speak_of_their_connector(connector: Connector, stream: Stream,
             assert (o.segment is not None) == stream.is_segmented
             assert o.native
             assert o.published_at is None or o.published_at.tzinfo is not None
+        else:
+            assert o.rank_kind in connector.rank_kinds
 
 
 @each_played_stream

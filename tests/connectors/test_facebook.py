@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors import errors, graph
@@ -26,12 +26,13 @@ from connectors.records import Basis, Observation, Quality, Raw, Status, Verb, r
 from connectors.sandbox import facebook as twin
 from connectors.sandbox.server import build_app, running
 from connectors.sandbox.world import World, noon
-from connectors.votes.facebook import CONNECTOR, NAME, Settings, link_of, project_post, project_url
+from connectors.votes.facebook import CONNECTOR, NAME, Settings, link_of, project_insight, project_post, project_url
 
 BY_URL, BY_PAGE, BY_POST = (CONNECTOR.stream(name) for name in ("by_url", "by_page", "by_post"))
 AT = datetime(2026, 10, 14, 12, tzinfo=UTC)
 DAY = AT.date()
 TOKEN = "tok-5f3a-secret"
+INSIGHTS = {Verb.VIEW: "post_media_view", Verb.CLICK: "post_clicks"}
 Question = Callable[..., Ask]
 
 
@@ -89,7 +90,7 @@ def test_an_address_travels_whole(ask: Question, url: str) -> None:
     """Commas, ampersands and umlauts inside an address break no batch; a page Facebook never saw is not found."""
     found = told(BY_URL, ask(CONNECTOR, urls=[url], token=TOKEN))
     assert {(o.url, o.status, o.count) for o in found} == {(url, Status.NOT_FOUND, None)}
-    assert {o.verb for o in found} == set(CONNECTOR.verbs)
+    assert {o.verb for o in found} == {Verb.SHARE, Verb.LIKE, Verb.COMMENT}
 
 
 def test_spellings_of_a_page_share_their_numbers(ask: Question, world: World) -> None:
@@ -247,8 +248,8 @@ def posts_at(world: World, moment: datetime = AT) -> dict[str, Any]:
 
 def test_posts_of_our_page_are_the_worlds(ask: Question, world: World) -> None:
     """Every post with its three counters and the page it links to; unshared posts are zeros that may be silence."""
-    found = told(BY_PAGE, ask(CONNECTOR, token=TOKEN, pages=twin.PAGE_ID))
-    truth = posts_at(world)
+    question = ask(CONNECTOR, token=TOKEN, pages=twin.PAGE_ID)
+    found, truth = [o for o in told(BY_PAGE, question) if o.verb not in INSIGHTS], posts_at(world)
     assert {o.object_id for o in found} == set(truth)
     for o in found:
         post = truth[str(o.object_id)]
@@ -359,16 +360,16 @@ def test_posts_that_are_gone_are_not_found(ask: Question, world: World) -> None:
     missing = {o.object_id for o in found if o.status is Status.NOT_FOUND}
     assert missing == {p.object_id for p in posts[:3]} | {"5_5"}
     assert {o.published_at for o in found if o.object_id == posts[0].object_id} == {gone[0].published_at}
-    assert len(found) == 3 * len(posts)
+    assert len(found) == len(CONNECTOR.verbs) * len(posts)
 
 
 def test_one_post_that_fails_the_question_is_found_by_halving(ask: Question, world: World) -> None:
     """An id the platform calls unknown fails the whole question; the others are read all the same."""
     posts = [*known_posts(world)[:4], Post("nonsense", "https://a.example/"), *known_posts(world)[4:8]]
     found = told(BY_POST, ask(CONNECTOR, posts=posts, token=TOKEN))
-    assert {o.object_id for o in found if o.status is not Status.OBSERVED} == {"nonsense"}
+    assert {o.object_id for o in found if o.verb not in INSIGHTS and o.status is not Status.OBSERVED} == {"nonsense"}
     assert {o.status for o in found if o.object_id == "nonsense"} == {Status.NOT_FOUND}
-    assert len(found) == 27
+    assert len(found) == 9 * len(CONNECTOR.verbs)
 
 
 def test_absent_shares_are_zero_only_beside_the_other_counters() -> None:
@@ -396,7 +397,7 @@ def test_people_are_dropped(ask: Question, world: World) -> None:
     """Names and words that the platform serves reach no row."""
     url = f"{ask(CONNECTOR, token=TOKEN).base_url}/v26.0/{twin.PAGE_ID}/published_posts"
     assert "Invented" in httpx.get(url, params={"fields": "from,message", "access_token": TOKEN}).text
-    rows = list(BY_PAGE.fetch(ask(CONNECTOR, token=TOKEN, pages=twin.PAGE_ID)))
+    rows = list(BY_PAGE.fetch(ask(CONNECTOR, token=TOKEN, pages=twin.PAGE_ID, insights=True)))
     rows += BY_POST.fetch(ask(CONNECTOR, posts=known_posts(world), token=TOKEN))
     assert "Invented" not in str(raw_table(rows).to_pydict())
 
@@ -417,6 +418,170 @@ def test_people_are_dropped(ask: Question, world: World) -> None:
 def test_the_page_is_what_leads_away_from_facebook(attached: Any, link: str | None) -> None:
     """Photos and videos on Facebook itself are no page."""
     assert link_of({"attachments": {"data": attached}}) == link
+
+
+# --- insights --------------------------------------------------------------------------------------------------------
+
+
+def is_young(post: Any, moment: datetime) -> bool:
+    """Whether a post is too young to have insights."""
+    return bool(moment - post.published_at < twin.INSIGHTS_AFTER)
+
+
+@pytest.mark.parametrize("stream", [BY_PAGE, BY_POST], ids=lambda s: s.name)
+def test_views_and_clicks_are_off_by_default(ask: Question, world: World, stream: Stream) -> None:
+    """Nobody asked, so nothing is asked: no number and no request beyond those for the counters."""
+    question = ask(CONNECTOR, token=TOKEN, pages=twin.PAGE_ID, posts=known_posts(world)[:50])
+    found = [o for o in told(stream, question) if o.verb in INSIGHTS]
+    assert {(o.status, o.count) for o in found} == {(Status.HIDDEN, None)}
+    assert {o.verb for o in found} == set(INSIGHTS)
+    assert question.meter.requests == 1 if stream is BY_POST else question.meter.requests <= 2
+
+
+@pytest.mark.parametrize("stream", [BY_PAGE, BY_POST], ids=lambda s: s.name)
+def test_views_and_clicks_are_the_worlds(ask: Question, world: World, stream: Stream) -> None:
+    """Asked for, each metric is one request per post; what is not there yet is hidden; the counters stay the same."""
+    newest = max(post.published_at for post in posts_at(world).values())
+    day = (newest + timedelta(hours=12)).date()
+    moment = noon(day)
+    about_page = {"day": day, "token": TOKEN, "pages": twin.PAGE_ID, "posts": known_posts(world, moment)}
+    plain, question = ask(CONNECTOR, **about_page), ask(CONNECTOR, **about_page, insights=True)
+    before, found, truth = told(stream, plain), told(stream, question), posts_at(world, moment)
+    assert [o for o in found if o.verb not in INSIGHTS] == [o for o in before if o.verb not in INSIGHTS]
+    for o in (o for o in found if o.verb in INSIGHTS):
+        post = truth[str(o.object_id)]
+        count = None if is_young(post, moment) else twin.insight_counts(post.votes_at(moment))[INSIGHTS[o.verb]]
+        assert (o.count, o.status) == (count, Status.HIDDEN if count is None else Status.OBSERVED)
+        assert (o.native, o.basis, o.published_at) == (INSIGHTS[o.verb], Basis.POST, post.published_at)
+    assert {o.object_id for o in found} == set(truth)
+    assert {is_young(post, moment) for post in truth.values()} == {True, False}
+    assert question.meter.requests - plain.meter.requests == 2 * len(truth)
+
+
+@pytest.mark.parametrize("dead", list(INSIGHTS))
+@pytest.mark.parametrize("stream", [BY_PAGE, BY_POST], ids=lambda s: s.name)
+def test_a_dead_metric_costs_itself_alone(ask: Question, world: World, stream: Stream, dead: Verb) -> None:
+    """A name that Facebook no longer knows is refused once, failed for its verb, and nothing else changes."""
+    about_page = {"token": TOKEN, "pages": twin.PAGE_ID, "posts": known_posts(world), "insights": True}
+    plain, question = (ask(CONNECTOR, **about_page, **more) for more in ({}, {f"{dead}_metric": "post_impressions"}))
+    before, found = told(stream, plain), told(stream, question)
+    lost = [o for o in found if o.verb is dead]
+    assert {(o.status, o.count, o.native) for o in lost} == {(Status.FAILED, None, "post_impressions")}
+    assert [o for o in found if o.verb is not dead] == [o for o in before if o.verb is not dead]
+    assert plain.meter.requests - question.meter.requests == len(posts_at(world)) - 1
+
+
+def test_a_metric_may_be_left_out(ask: Question, world: World) -> None:
+    """An empty name is not asked for, and hidden."""
+    question = ask(CONNECTOR, token=TOKEN, posts=known_posts(world)[:3], insights=True, click_metric="")
+    found = told(BY_POST, question)
+    assert {o.status for o in found if o.verb is Verb.CLICK} == {Status.HIDDEN}
+    assert question.meter.requests == 1 + 3
+
+
+def test_insights_without_permission_leave_the_counters(ask: Question, world: World) -> None:
+    """A token without read_insights is refused once per metric; shares, likes and comments are read all the same."""
+    question = ask(CONNECTOR, token="blind-1", posts=known_posts(world)[:10], insights=True)
+    found = told(BY_POST, question)
+    assert {o.status for o in found if o.verb in INSIGHTS} == {Status.FAILED}
+    assert {o.status for o in found if o.verb not in INSIGHTS} == {Status.OBSERVED}
+    assert question.meter.requests == 1 + 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked_for"),
+    [
+        (refusal(100, 33), 6),
+        (refusal(100, message="(#100) The value must be a valid insights metric"), 2),
+        (refusal(100, message="(#100) Something is wrong with this post"), 6),
+        (refusal(10), 2),
+        (refusal(2, status=500), 2),
+        (refusal(80001), 2),
+        (Answer(NAME, 404, {}, "<html>"), 2),
+        (Answer(NAME, 200, {}, "<html>"), 6),
+    ],
+)
+def test_refused_insights_cost_no_counter(ask: Question, answer: Answer, asked_for: int) -> None:
+    """Whatever is wrong with insights, the counters stay. What may be the post's own trouble is asked of the next."""
+    asked: list[str] = []
+
+    async def posts(_request: Request) -> JSONResponse:
+        whole = {"reactions": {"summary": {"total_count": 4}}, "comments": {"summary": {"total_count": 1}}}
+        return JSONResponse({"data": [{"id": f"1_{i}", "shares": {"count": 2}} | whole for i in range(3)]})
+
+    async def insights(request: Request) -> Response:
+        asked.append(request.path_params["post"])
+        return Response(answer.text, answer.status, media_type="application/json")
+
+    routes = [Route("/v26.0/{page}/published_posts", posts), Route("/v26.0/{post}/insights", insights)]
+    with running(Starlette(routes=routes)) as address:
+        question = ask(CONNECTOR, token=TOKEN, pages="1", insights=True, retries=0, base_url=address)
+        found = told(BY_PAGE, question)
+    assert {(o.status, o.count) for o in found if o.verb in INSIGHTS} == {(Status.FAILED, None)}
+    assert [o.count for o in found if o.verb not in INSIGHTS] == [2, 4, 1] * 3
+    assert len(asked) == asked_for
+
+
+def test_a_token_that_expires_at_the_insights_is_said(ask: Question) -> None:
+    """The Page ends in a failed row that names the sign-in."""
+
+    async def posts(_request: Request) -> JSONResponse:
+        return JSONResponse({"data": [{"id": "1_1"}, {"id": "1_2"}]})
+
+    async def insights(_request: Request) -> Response:
+        return Response(refusal(190, 463).text, 400, media_type="application/json")
+
+    routes = [Route("/v26.0/{page}/published_posts", posts), Route("/v26.0/{post}/insights", insights)]
+    with running(Starlette(routes=routes)) as address:
+        question = ask(CONNECTOR, token=TOKEN, pages="1", insights=True, base_url=address)
+        rows = list(BY_PAGE.fetch(question))
+    assert [(r.subject, r.status) for r in rows] == [("1", Status.FAILED)]
+    assert (rows[0].error or "").startswith("AuthError: ")
+    assert question.meter.requests == 2
+
+
+def test_several_metrics_at_once_are_refused_together(sandbox: str, world: World) -> None:
+    """The twin answers good names together and refuses all of them for one that is dead, as the platform does."""
+    name = next(i for i, post in posts_at(world).items() if not is_young(post, AT))
+    url, sent = f"{sandbox}/{DAY}/facebook/v26.0/{name}/insights", {"access_token": TOKEN, "period": "lifetime"}
+    good = httpx.get(url, params=sent | {"metric": "post_media_view,post_clicks"})
+    bad = httpx.get(url, params=sent | {"metric": "post_media_view,post_impressions"})
+    assert [m["name"] for m in good.json()["data"]] == ["post_media_view", "post_clicks"]
+    assert (bad.status_code, bad.json()["error"]["code"]) == (400, 100)
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ({"data": [{"name": "m", "values": [{"value": 58}]}]}, 58),
+        ({"data": [{"name": "m", "values": [{"value": 1}, {"value": "2"}]}]}, 2),
+        ({"data": [{"name": "m", "total_value": {"value": 0}}]}, 0),
+        ({"data": [{"name": "other", "values": [{"value": 1}]}, {"name": "m", "values": [{"value": 3}]}]}, 3),
+        ({"data": []}, None),
+    ],
+)
+def test_insights_are_read_in_both_shapes(body: Any, count: int | None) -> None:
+    """`values` or `total_value`; an empty list is missing data and not 0."""
+    assert project_insight(body, "m") == count
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"data": None},
+        {"data": [{"name": "other", "values": [{"value": 1}]}]},
+        {"data": [{"name": "m", "values": []}]},
+        {"data": [{"name": "m", "values": [{"value": {"like": 3}}]}]},
+        {"data": ["nonsense"]},
+    ],
+    ids=json.dumps,
+)
+def test_other_shapes_of_insights_are_said(body: Any) -> None:
+    """Another metric, or something that is no number, is an error and never a number."""
+    with pytest.raises(errors.BadAnswer):
+        project_insight(body, "m")
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -590,7 +755,9 @@ def test_a_recorded_feed_parses(shared: Path) -> None:
     """Posts of a real feed: three counters each, the link only where it leads away from Facebook."""
     feed = recorded(shared, "feeds_default_fields_p1.json")["data"]
     rows = [Raw(i["id"], AT, url=link_of(i), payload=project_post(i)) for i in feed]
-    found = list(BY_PAGE.parse(rows))
+    parsed = list(BY_PAGE.parse(rows))
+    assert {(o.status, o.count) for o in parsed if o.verb in INSIGHTS} == {(Status.HIDDEN, None)}
+    found = [o for o in parsed if o.verb not in INSIGHTS]
     assert len(found) == 3 * len(feed)
     assert {o.status for o in found} == {Status.OBSERVED}
     assert {o.quality for o in found} == {Quality.EXACT}
@@ -610,9 +777,10 @@ def test_recorded_posts_by_id_parse(shared: Path) -> None:
     found = recorded(shared, "multi_posts_data_fields.json")
     rows = [Raw(i, AT, payload=project_post(item)) for i, item in found.items()]
     parsed = list(BY_POST.parse(rows))
-    assert {(o.status, o.count) for o in parsed} == {(Status.FAILED, None)}
+    assert {(o.status, o.count) for o in parsed if o.verb not in INSIGHTS} == {(Status.FAILED, None)}
+    assert {(o.status, o.count) for o in parsed if o.verb in INSIGHTS} == {(Status.HIDDEN, None)}
     assert all(o.published_at for o in parsed)
-    assert len(parsed) == 3 * len(found)
+    assert len(parsed) == len(CONNECTOR.verbs) * len(found)
 
 
 def test_a_recorded_error_is_classified(shared: Path) -> None:
@@ -629,6 +797,7 @@ def test_a_recorded_error_is_classified(shared: Path) -> None:
 def test_the_official_client_reads_the_twin(sandbox: str, world: World) -> None:
     """facebook-business, unmodified and told another address, reads pages, batches and posts from the twin."""
     from facebook_business.adobjects.page import Page
+    from facebook_business.adobjects.pagepost import PagePost
     from facebook_business.api import FacebookAdsApi
     from facebook_business.exceptions import FacebookRequestError
     from facebook_business.session import FacebookSession
@@ -650,6 +819,9 @@ def test_the_official_client_reads_the_twin(sandbox: str, world: World) -> None:
 
     posts = Page(twin.PAGE_ID, api=api).get_published_posts(fields=["created_time", "shares"], params={"limit": 10})
     assert sorted(p["id"] for p in posts) == sorted(posts_at(world))
+    name, post = next((i, post) for i, post in posts_at(world).items() if not is_young(post, AT))
+    (views,) = PagePost(name, api=api).get_insights(params={"metric": ["post_media_view"], "period": "lifetime"})
+    assert views["values"][0]["value"] == twin.insight_counts(post.votes_at(AT))["post_media_view"]
 
     with pytest.raises(FacebookRequestError) as caught:
         FacebookAdsApi(Session(access_token="expired-sdk"), api_version="v26.0").call("GET", (), params={"id": url})

@@ -40,7 +40,14 @@ MEDIA, BY_POST, AUDIENCE = (CONNECTOR.stream(name) for name in ("media", "by_pos
 PROFILE = "https://www.instagram.com/our-shop/"
 AT = datetime(2026, 10, 14, 12, tzinfo=UTC)
 DAY = AT.date()
-METRICS = {Verb.LIKE: "likes", Verb.COMMENT: "comments", Verb.SHARE: "shares", Verb.SAVE: "saved", Verb.VIEW: "views"}
+METRICS = {
+    Verb.LIKE: "likes",
+    Verb.COMMENT: "comments",
+    Verb.SHARE: "shares",
+    Verb.SAVE: "saved",
+    Verb.VIEW: "views",
+    Verb.CLICK: "link_clicks",
+}
 Question = Callable[..., Ask]
 
 
@@ -61,12 +68,12 @@ def media_at(world: World) -> dict[str, WorldPost]:
 
 
 def is_withheld(post: WorldPost, verb: Verb) -> bool:
-    """Whether the owner hides a counter."""
-    return post.is_shy and verb in (Verb.LIKE, Verb.VIEW)
+    """Whether a counter is not among the fields: the owner hides it, or it is a metric of the insights alone."""
+    return verb is Verb.CLICK or (post.is_shy and verb in (Verb.LIKE, Verb.VIEW))
 
 
 def test_media_are_the_worlds(question: Question, world: World) -> None:
-    """Every medium with five counters; those its owner hides are hidden and never 0."""
+    """Every medium with five counters; those its owner hides are hidden and never 0, and so are unread clicks."""
     found, truth = told(MEDIA, question()), media_at(world)
     assert {o.object_id for o in found} == set(truth)
     for o in found:
@@ -131,12 +138,12 @@ def test_known_media_are_refreshed_fifty_at_a_time(question: Question, world: Wo
     assert all(o.count == listed[o.object_id, o.verb] for o in found if o.status is not Status.NOT_FOUND)
     gone = [o for o in found if o.status is Status.NOT_FOUND]
     assert {(o.object_id, o.url, o.published_at) for o in gone} == {("17900000000000000", "https://gone.example/", AT)}
-    assert len(gone) == 5
+    assert len(gone) == len(CONNECTOR.verbs)
     assert {o.url for o in found} == {"https://known.example/", "https://gone.example/"}
 
 
 def test_insights_fill_what_is_missing(question: Question, world: World) -> None:
-    """Asked for, they give hidden counters of our own media, one request per medium that lacks one, marked as such."""
+    """Asked for, they give clicks and hidden counters of our own media, one request per medium, marked as such."""
     plain, asked = question(), question(insights=True)
     before, found = told(MEDIA, plain), told(MEDIA, asked)
     truth = media_at(world)
@@ -146,20 +153,69 @@ def test_insights_fill_what_is_missing(question: Question, world: World) -> None
         post = truth[str(o.object_id)]
         assert o.count == twin.counts_of(post, post.votes_at(AT))[METRICS[o.verb]]
         assert o.native == f"insights.{METRICS[o.verb]}"
-    assert asked.meter.requests - plain.meter.requests == len([p for p in truth.values() if p.is_shy])
+    assert {o.verb for o in filled} == {Verb.LIKE, Verb.VIEW, Verb.CLICK}
     others = [(o, old) for o, old in zip(found, before, strict=True) if old.status is Status.OBSERVED]
     assert all(o == old for o, old in others)
 
 
+def test_reels_have_no_clicks(question: Question, world: World) -> None:
+    """The first reel refuses the metric and keeps its others; no other reel is asked for it, nor without need."""
+    truth = list(media_at(world).values())
+    reels = [post for post in reversed(truth) if twin.kind_of(post) == "REELS"]
+    plain, asked = question(), question(insights=True)
+    told(MEDIA, plain)
+    clicks = {o.object_id: o for o in told(MEDIA, asked) if o.verb is Verb.CLICK}
+    assert {clicks[twin.media_id(post)].status for post in reels} == {Status.HIDDEN}
+    assert all(o.count is not None for o in clicks.values() if o.object_id in {*map(twin.media_id, feed_of(truth))})
+    first = 1 + (3 if reels[0].is_shy else 0)  # all of them at once, then each by itself
+    later = len([post for post in reels[1:] if post.is_shy])
+    assert asked.meter.requests - plain.meter.requests == len(truth) - len(reels) + first + later
+
+
+def feed_of(posts: list[WorldPost]) -> list[WorldPost]:
+    """The media that are neither stories nor reels."""
+    return [post for post in posts if twin.kind_of(post) == "FEED"]
+
+
+@pytest.mark.parametrize("dead", ["likes", "views", "link_clicks"])
+def test_a_dead_metric_costs_itself_alone(question: Question, dead: str) -> None:
+    """One name that is no longer known spoils the question: asked one by one, the others are read."""
+    asked: list[str] = []
+
+    async def media(_request: Request) -> JSONResponse:
+        items = [{"id": i, "media_product_type": "FEED", "comments_count": 1, "shares_count": 2} for i in "12"]
+        return JSONResponse({"data": [item | {"saved_count": 3} for item in items]})
+
+    async def insights(request: Request) -> JSONResponse:
+        asked.append(request.query_params["metric"])
+        names = asked[-1].split(",")
+        if dead in names:
+            return JSONResponse({"error": {"code": 100, "message": f"(#100) {dead} must be a valid metric"}}, 400)
+        return JSONResponse({"data": [{"name": name, "values": [{"value": 7}]} for name in names]})
+
+    routes = [Route("/v26.0/{user}/media", media), Route("/v26.0/{medium}/insights", insights)]
+    with running(Starlette(routes=routes)) as address:
+        found = told(MEDIA, question(insights=True, base_url=address))
+    lacking = ["likes", "views", "link_clicks"]
+    alive = [name for name in lacking if name != dead]
+    assert asked == [",".join(lacking), *lacking, ",".join(alive)]
+    lost = next(verb for verb, metric in METRICS.items() if metric == dead)
+    assert {(o.status, o.count) for o in found if o.verb is lost} == {(Status.HIDDEN, None)}
+    assert {o.count for o in found if METRICS[o.verb] in alive} == {7}
+    assert {o.status for o in found if o.verb is not lost} == {Status.OBSERVED}
+
+
 @pytest.mark.parametrize(
-    ("status", "error", "found"),
+    ("status", "error", "found", "questions"),
     [
-        (400, {"code": 10, "message": "Not enough viewers"}, Status.HIDDEN),
-        (400, {"code": 100, "message": "The metric is not supported for this media product type."}, Status.HIDDEN),
-        (400, {"code": 190, "error_subcode": 463, "message": "expired"}, Status.FAILED),
+        (400, {"code": 10, "message": "Not enough viewers"}, Status.HIDDEN, 1),
+        (400, {"code": 100, "message": "The metric is not supported for this media product type."}, Status.HIDDEN, 4),
+        (400, {"code": 190, "error_subcode": 463, "message": "expired"}, Status.FAILED, 1),
     ],
 )
-def test_insights_that_are_refused(question: Question, status: int, error: dict[str, Any], found: Status) -> None:
+def test_insights_that_are_refused(
+    question: Question, status: int, error: dict[str, Any], found: Status, questions: int
+) -> None:
     """Too few viewers or an unsupported metric leave a counter hidden; a refused token is a failure."""
     asked: list[str] = []
 
@@ -173,7 +229,7 @@ def test_insights_that_are_refused(question: Question, status: int, error: dict[
     routes = [Route("/v26.0/{user}/media", media), Route("/v26.0/{medium}/insights", insights)]
     with running(Starlette(routes=routes)) as address:
         readings = told(MEDIA, question(insights=True, base_url=address))
-    assert asked == ["shares,views"]
+    assert asked == ["shares,views,link_clicks", "shares", "views", "link_clicks"][:questions]
     assert {o.status for o in readings if o.verb is Verb.VIEW} == {found}
     assert [o.count for o in readings if o.verb is Verb.SAVE] == ([2] if found is Status.HIDDEN else [None])
 
@@ -376,8 +432,9 @@ def test_the_official_client_reads_the_twin(sandbox: str, world: World) -> None:
     votes = {i: twin.counts_of(post, post.votes_at(AT))["comments"] for i, post in truth.items()}
     assert {m["id"]: m["comments_count"] for m in media} == votes
     feed = next(i for i, post in truth.items() if twin.kind_of(post) == "FEED")
-    (saved,) = IGMedia(feed, api=api).get_insights(params={"metric": ["saved"]})
+    saved, clicks = IGMedia(feed, api=api).get_insights(params={"metric": ["saved", "link_clicks"]})
     assert saved["values"][0]["value"] == truth[feed].votes_at(AT)
+    assert clicks["values"][0]["value"] == 2 * truth[feed].votes_at(AT)
     asked = {"metric": ["views"], "period": ["day"], "metric_type": "total_value", "breakdown": ["follow_type"]}
     (views,) = IGUser(twin.USER_ID, api=api).get_insights(params=asked)
     assert segments_in({"data": [views.export_all_data()]}, "views") == {

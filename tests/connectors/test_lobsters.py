@@ -100,7 +100,7 @@ class TestByUrl:
             assert like.published_at.utcoffset().total_seconds() == 0
         assert {o.basis for o in got.values()} == {Basis.POST}
         assert {(o.verb, o.quality) for o in got.values()} == {
-            (Verb.LIKE, Quality.FUZZED), (Verb.COMMENT, Quality.EXACT), (Verb.SHARE, Quality.EXACT)
+            (Verb.LIKE, Quality.EXACT), (Verb.COMMENT, Quality.EXACT), (Verb.SHARE, Quality.EXACT)
         }  # fmt: skip
 
     def test_a_page_without_stories_has_lower_bound_zeros(self, ask, truth):
@@ -259,9 +259,9 @@ class TestParse:
         }  # fmt: skip
 
     def test_a_score_may_be_negative(self):
-        """More flags than upvotes: the net number is kept as it is, as a fuzzed one."""
+        """More flags than upvotes: the net number is kept as it is."""
         [like] = [o for o in BY_URL.parse([Raw("x", AT, url=SOME, payload=STORED | {"score": -2})]) if o.verb == "like"]
-        assert (like.count, like.quality) == (-2, Quality.FUZZED)
+        assert (like.count, like.quality) == (-2, Quality.EXACT)
 
     @pytest.mark.parametrize(
         ("changed", "status"), [({"score": None}, Status.HIDDEN), ({"score": "many"}, Status.FAILED)]

@@ -520,7 +520,13 @@ def test_pull_reads_from_such_a_server(name: str, tallyrank: Any, tmp_path: Path
     platform, posts = PLATFORMS[name], tmp_path / "posts.txt"
     posts.write_text("\n".join(platform.ids), encoding="utf-8")
     prefix = f"TALLYRANK_{name.upper()}_"
-    settings = {"TOKEN": "any", "CLIENT_ID": "any", "CLIENT_SECRET": "any", "REQUESTS_PER_SECOND": "1000"}
+    settings = {
+        "ENABLED": "true",
+        "TOKEN": "any",
+        "CLIENT_ID": "any",
+        "CLIENT_SECRET": "any",
+        "REQUESTS_PER_SECOND": "1000",
+    }
     with speaking(platform.knows_one, "404 page") as (address, _):
         environment = {prefix + key: value for key, value in (settings | {"BASE_URL": address}).items()}
         done = tallyrank("pull", name, "--posts", posts, "--out", tmp_path / "out.parquet", **environment)

@@ -6,14 +6,17 @@ import json
 import os
 import pty
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 from connectors.sandbox.world import TRUTH
+from pipelines.cli import imports
 from tests.conftest import TALLYRANK, environment_of
 from tests.dashboards.making import ROWS, verdict, warehouse
 
@@ -170,12 +173,43 @@ class TestFormats:
         text = tallyrank("import", "formats").stdout
         assert "sprout_social" in text and "not imported" in text and "No mapping saved yet" in text
 
+    def test_a_correction_replaces_and_says_so(self, tallyrank: Any, report: Path, tmp_path: Path) -> None:
+        """Another day of the same bytes stays beside the first one until --replace; one line tells of either."""
+        day = ("--date-format", "DD.MM.YYYY", "--decimal", "comma", "--yes")
+        tallyrank("import", "votes", report, *SAID, "--yes")
+        other = tallyrank("import", "votes", report, "--observed-at", "2026-11-21", *day)
+        assert "both are kept" in " ".join(other.stdout.split())
+        days = [path.parent.name for path in (tmp_path / "data" / "lake" / "observations").rglob("*.parquet")]
+        assert sorted(days) == ["day=2026-11-20", "day=2026-11-21"]
+        last = tallyrank("import", "votes", report, "--observed-at", "2026-11-21", *day, "--replace")
+        assert last.returncode == 0 and "takes its place" in " ".join(last.stdout.split())
+        days = [path.parent.name for path in (tmp_path / "data" / "lake" / "observations").rglob("*.parquet")]
+        assert days == ["day=2026-11-21"]
+
+    def test_an_incomplete_archive_has_a_line_for_each_table(self, tallyrank: Any, tmp_path: Path) -> None:
+        """What each table still needs stands on its own line, below what is wrong."""
+        with zipfile.ZipFile(tmp_path / "gsc.zip", "w") as file:
+            file.writestr("Queries.csv", "Top queries,Clicks,Impressions,CTR,Position\ntea,5,100,5%,3.4\n")
+            file.writestr("Pages.csv", "Top pages,Clicks,Impressions,CTR,Position\nhttps://a.b,5,100,5%,7.5\n")
+        result = tallyrank("import", "rankings", "gsc.zip")
+        first, *lines = result.stderr.splitlines()
+        assert result.returncode == 1 and first.startswith("tallyrank: ")
+        assert [line.split()[0] for line in lines] == ["Queries.csv:", "Pages.csv:"]
+
     def test_aliases_are_imported(self, tallyrank: Any, tmp_path: Path) -> None:
         """Two columns say which address leads where."""
         (tmp_path / "moved.csv").write_text("from,to\nhttps://a.example/old,https://a.example/new\n")
         result = tallyrank("import", "aliases", "moved.csv")
         assert result.returncode == 0, result.stderr
         assert "1 aliases of addresses are known, 1 of them new" in result.stdout
+
+
+def test_every_option_of_an_import_says_what_it_is() -> None:
+    """No option stands in the help without a word."""
+    commands = typer.main.get_command(imports).commands  # type: ignore[attr-defined]
+    params = [(name, param) for name, command in commands.items() for param in command.params]
+    assert len(params) > 40
+    assert [(name, param.name) for name, param in params if not param.help] == []
 
 
 WRONG_USAGE = [
@@ -188,6 +222,8 @@ WRONG_USAGE = [
     ("run", "--from", "2026-10-02", "--to", "2026-10-01"),
     ("run", "--day", "tomorrow"),
     ("run", "--day", "2026-10-01", "--to", "2026-10-01"),
+    ("run", "--day", "2026-13-14"),
+    ("pull", "hatena", "--urls", "x.txt"),
 ]
 FAILING_WORK = [
     ("results",),
@@ -196,6 +232,8 @@ FAILING_WORK = [
     ("import", "votes", "missing.csv", "--format", "nope"),
     ("import", "votes", "missing.csv", "--mapping", "nope"),
     ("pull", "nope", "--out", "x.parquet"),
+    ("pull", "lobsters", "--out", "x.parquet", "--urls", "x.txt"),
+    ("run", "--source", "nope"),
     ("pull", "hatena", "--urls", "missing.txt", "--out", "x.parquet"),
     ("pull", "hatena", "--out", "x.parquet"),
 ]
@@ -294,14 +332,14 @@ def test_doctor_names_what_is_missing_and_where_to_get_it(tallyrank: Any) -> Non
 def test_a_malformed_setting_is_named_without_its_value(tallyrank: Any) -> None:
     """The doctor says which setting is wrong and never prints what it holds."""
     result = tallyrank("doctor", "--offline", TALLYRANK_HATENA_CONCURRENCY="s3cr3t")
-    assert "concurrency" in result.stdout
+    assert "TALLYRANK_HATENA_CONCURRENCY must be a whole number" in " ".join(result.stdout.split())
     assert "s3cr3t" not in result.stdout + result.stderr
 
 
 def test_a_source_set_up_by_half_is_named(tallyrank: Any) -> None:
     """A malformed setting or one key of two does not drop a source in silence."""
     result = tallyrank("run", "--day", "2026-10-14", TALLYRANK_HATENA_RETRIES="abc", TALLYRANK_INSTAGRAM_USER_ID="")
-    assert "left out: hatena: a setting is malformed: retries" in result.stderr
+    assert "left out: hatena: TALLYRANK_HATENA_RETRIES must be a whole number" in result.stderr
     assert "left out: instagram: set TALLYRANK_INSTAGRAM_USER_ID too" in result.stderr
 
 
@@ -312,6 +350,71 @@ def test_pull_writes_readings_of_one_source(tallyrank: Any, tmp_path: Path, worl
     assert result.returncode == 0, result.stderr
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 3
     assert not (tmp_path / "data").exists()
+
+
+def test_pull_says_when_there_was_nothing_to_ask(tallyrank: Any, tmp_path: Path) -> None:
+    """Nothing named yet, or an empty file: exit code 1, what to do in one line, and no file of no readings."""
+    (tmp_path / "urls.txt").write_text("# none yet\n")
+    feeds = {"TALLYRANK_FEEDS_ENABLED": "true", "TALLYRANK_FEEDS_ADDRESSES": ""}
+    for arguments, words in (
+        (("feeds",), "feeds: nothing was asked; name feeds in TALLYRANK_FEEDS_ADDRESSES"),
+        (("hatena", "--urls", "urls.txt"), "hatena: nothing was asked; urls.txt has no entries"),
+    ):
+        result = tallyrank("pull", *arguments, "--out", "out.parquet", "--day", "2026-10-14", **feeds)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"tallyrank: {words}") and len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_pull_refuses_a_source_that_is_off(tallyrank: Any, tmp_path: Path) -> None:
+    """Off by its owner's wish or by ours: it is not asked before it is switched on."""
+    (tmp_path / "urls.txt").write_text("https://a.example/\n")
+    pull = ("pull", "lobsters", "--urls", "urls.txt", "--out", "out.parquet", "--day", "2026-10-14")
+    result = tallyrank(*pull)
+    assert result.returncode == 1
+    assert result.stderr == "tallyrank: lobsters: switched off; set TALLYRANK_LOBSTERS_ENABLED=true to ask it\n"
+    assert tallyrank(*pull, TALLYRANK_LOBSTERS_ENABLED="true").returncode == 0
+
+
+def test_a_dry_pull_takes_neither_a_key_nor_a_file(tallyrank: Any, tmp_path: Path) -> None:
+    """An estimate writes nothing and asks nothing; a source that costs nothing says so."""
+    (tmp_path / "keywords.txt").write_text("one\ntwo\n")
+    bare = {"TALLYRANK_SERPER_API_KEY": "", "TALLYRANK_SERPER_ENABLED": "false"}
+    result = tallyrank("pull", "serper", "--keywords", "keywords.txt", "--dry-run", "--day", "2026-10-14", **bare)
+    assert result.returncode == 0, result.stderr
+    assert "serper" in result.stdout and "nothing was asked" in result.stdout
+    (tmp_path / "urls.txt").write_text("https://a.example/\n")
+    free = tallyrank("pull", "hatena", "--urls", "urls.txt", "--dry-run", "--day", "2026-10-14")
+    assert (free.returncode, free.stderr) == (0, "") and "costs nothing" in free.stdout
+
+
+def test_a_dry_run_prices_each_day_and_named_sources_without_a_key(tallyrank: Any, tmp_path: Path) -> None:
+    """Two keywords over three days are six questions; a host that is asked today only costs nothing in the past."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keywords.txt").write_text("one\ntwo\n")
+    bare = {"TALLYRANK_SERPER_API_KEY": "", "TALLYRANK_SERPER_ENABLED": "false"}
+    dry = ("run", "--from", "2026-10-12", "--to", "2026-10-14", "--dry-run", "--source", "serper")
+    result = tallyrank(*dry, **bare)
+    assert result.returncode == 0, result.stderr
+    (line,) = [line.split() for line in result.stdout.splitlines() if line.startswith("serper")]
+    assert line[2] == "6" and "these 3 days" in result.stdout
+    live = tallyrank(*dry, **bare, TALLYRANK_SERPER_BASE_URL="http://127.0.0.1:1")
+    assert live.returncode == 0
+    assert "asked about today only: serper" in live.stderr and "costs nothing" in live.stdout
+    assert not (tmp_path / "data" / "lake").exists()
+
+
+def test_a_run_without_a_last_day_says_how_far_it_goes(tallyrank: Any) -> None:
+    """`--from` alone goes on until today, and says so."""
+    told = tallyrank("run", "--from", "2026-10-12", "--dry-run").stderr
+    assert "2026-10-12 to " in told and "(today); --to ends it earlier" in told
+
+
+def test_a_day_that_is_none_is_told_plainly(tallyrank: Any) -> None:
+    """The thirteenth month is no day; no word of the parser's."""
+    words = tallyrank("run", "--day", "2026-13-14").stderr
+    assert "'2026-13-14' is no day; write it as YYYY-MM-DD" in words
+    assert "Value error" not in words and "%Y" not in words
 
 
 def test_the_demo_ends_with_verdicts_paths_and_next_steps(tallyrank: Any, tmp_path: Path) -> None:

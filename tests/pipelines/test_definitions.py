@@ -12,11 +12,12 @@ import pytest
 from connectors.base import Connector
 from pipelines import runs, sqlfile
 from pipelines.definitions import build_defs
-from pipelines.defs import jobs
+from pipelines.defs import jobs, sources
 from pipelines.defs.resources import LakeResource
 from pipelines.defs.tables import model_asset
 from pipelines.evidence import table as evidence
 from pipelines.lake import Lake
+from pipelines.pull import StreamDay
 from tests.conftest import environment_of
 from tests.pipelines.making import LIST_DAY, fill, made, result, seen
 
@@ -140,6 +141,39 @@ def test_failed_reads_fail_their_check(pointed: Path, fault: Any) -> None:
     assert not check.passed
     assert "BadAnswer" in (check.description or "")
     assert found["reddit", "failed_reads"].passed
+
+
+def outcome_of(rows: int, failed: int, parsed: int = 0, unreadable: int = 0) -> StreamDay:
+    """How a day of a stream went."""
+    error = "Unavailable: down" if failed else None
+    return StreamDay("x", "by_url", date(2026, 10, 14), rows, failed, parsed, unreadable, 1, 0.0, error)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "n_days", "words"),
+    [
+        ([], 3, "not read on 3 of 3 days"),
+        ([outcome_of(10, 0, 30)], 1, "10 reads, none failed"),
+        ([outcome_of(10, 3), outcome_of(10, 1)], 2, "4 of 20 reads failed, first: Unavailable: down"),
+        ([outcome_of(10, 0, 30, 10)], 1, "10 of 30 numbers missing: has the source renamed a field?"),
+        ([outcome_of(1, 1)], 2, "not read on 1 of 2 days; 1 of 1 read failed, first: Unavailable: down"),
+    ],
+)
+def test_how_well_a_stream_was_read_is_said_in_words(outcomes: list[StreamDay], n_days: int, words: str) -> None:
+    """Days that were not read, reads that failed, numbers that are missing; never "0 of 0"."""
+    assert sources._said(outcomes, n_days) == words
+
+
+def test_the_same_trouble_is_told_once() -> None:
+    """One line for the same words, with the streams and the number of days; refused days only where nothing else is."""
+    days = [date(2026, 10, n) for n in (1, 2, 3)]
+    down = [sources.Trouble(day, name, "down") for day in days[1:] for name in ("by_url", "by_post")]
+    refused = sources.Trouble(days[0], "", "read live only", is_refusal=True)
+    both, alone = sources._failure([refused, *down], 3), sources._failure([refused], 3)
+    assert both.description == "by_url, by_post, 2 of 3 days: down"
+    assert (both.metadata["refused_days"].value, both.metadata["is_refused"].value) == (1, False)
+    assert (alone.description, alone.metadata["is_refused"].value) == ("read live only", True)
+    assert sources._failure([sources.Trouble(days[0], "", "no key")], 1).description == "no key"
 
 
 def test_the_daily_jobs_follow_each_other_however_they_end(pointed: Path) -> None:

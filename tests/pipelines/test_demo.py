@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from models.guards.breaks import between
 from pipelines import breaks
 from pipelines.demo import LAST_DAY, _on_a_true_effect, environment
+from tests.conftest import TALLYRANK
 from tests.dashboards.making import WHY, verdict
 
 LONGEST = 51
@@ -46,3 +51,23 @@ def test_no_break_lies_in_the_days_of_the_demo() -> None:
 def test_posts_on_reddit_are_found_while_they_are_young() -> None:
     """A post found more than two days late is no growth: the demo looks often enough where timing is asked."""
     assert environment("http://x")["TALLYRANK_REDDIT_REDISCOVER_DAYS"] == "2"
+
+
+def test_a_shell_reads_what_the_sandbox_prints(tmp_path: Path) -> None:
+    """Every export is one line of sh that gives the variable its very value, spaces and question marks included."""
+    with subprocess.Popen(
+        [*TALLYRANK, "sandbox", "--port", "0", "--keywords", "6"], stdout=subprocess.PIPE, text=True, env=os.environ
+    ) as served:
+        assert served.stdout
+        address = served.stdout.readline().strip()
+        expected = environment(address)
+        lines = [served.stdout.readline() for _ in expected]
+        served.send_signal(signal.SIGTERM)
+    script = tmp_path / "exports.sh"
+    script.write_text("set -eu\n" + "".join(lines) + "env -0\n")
+    done = subprocess.run(
+        ["/bin/sh", str(script)], capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"}
+    )
+    told = dict(pair.partition("=")[::2] for pair in done.stdout.split("\0") if pair)
+    assert {name: told.get(name) for name in expected} == expected
+    assert any(" " in value for value in expected.values())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,42 @@ def test_what_is_paid_for_is_not_estimated_again(lake: Lake) -> None:
     """After a run, a dry run of the same day counts only what is still to ask."""
     pull_day(lake, dear([]), TODAY)
     assert [e.n_subjects for e in estimate.estimates(lake, [dear([])], TODAY)] == [2]
+
+
+def test_a_day_that_is_refused_costs_nothing(lake: Lake) -> None:
+    """Of a week up to today, a live source is asked about today only, and named as one that is."""
+    days = [TODAY - timedelta(days=n) for n in range(7)]
+    found = estimate.over_days(lake, [dear([])], days)
+    assert [(e.n_subjects, round(e.usd, 2)) for e in found] == [(5, 1.5)]
+    assert estimate.refusing([dear([])], days) == ["dear"]
+    assert estimate.over_days(lake, [dear([])], days[1:]) == []
+    assert estimate.refusing([dear([])], days[:1]) == []
+
+
+def test_every_day_of_a_backfill_is_priced(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where past days can be asked about, each one costs; what is left is of the month in which it is spent, now."""
+    ledger(lake, {"at": NOW.isoformat(), "usd": 0.25})
+    source = dear([])
+    kept = replace(source, streams=(replace(source.streams[0], keeps_past=True),))
+    days = [TODAY - timedelta(days=n) for n in range(40, 43)]
+    found = estimate.over_days(lake, [kept], days)
+    assert [(e.n_subjects, round(e.usd, 2), e.left_usd) for e in found] == [(15, 4.5, 0.75)]
+    estimate.tell(found, len(days))
+    words = capsys.readouterr().out
+    assert "together: $4.50 these 3 days" in words and "a month of such days" not in words
+
+
+def test_an_estimate_of_a_named_source_takes_no_key(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its key and switched off it is priced where it was named, and else left out."""
+
+    class Locked(Settings):
+        required = ("token",)
+        token: str | None = None
+
+    monkeypatch.setenv("TALLYRANK_DEAR_ENABLED", "false")
+    locked = replace(dear([]), settings=Locked)
+    assert list(estimate.estimates(lake, [locked], TODAY)) == []
+    assert [e.n_subjects for e in estimate.estimates(lake, [locked], TODAY, is_named=True)] == [5]
 
 
 def test_the_doctor_tells_the_cost_of_a_month(lake: Lake) -> None:

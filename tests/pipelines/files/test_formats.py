@@ -157,6 +157,35 @@ def test_a_link_alone_is_the_page(tmp_path: Path) -> None:
     assert dict(unread(choice))["Engagements"] == "a sum of several verbs, never one of them"
 
 
+LOOMLY = "Date,Channel,Permalink,Link,Post,Likes\n2026-11-01,X,https://x.com/a/status/1,{},{},4\n"
+
+
+@pytest.mark.parametrize("options", [SURE, Options(format="loomly")])
+def test_a_link_beside_a_permalink_is_the_page(tmp_path: Path, options: Options) -> None:
+    """The permalink is the post; where its link is blank, the address in the text is the page."""
+    choice = chosen(tmp_path, "votes", LOOMLY.format("https://a.b/c", "Read https://a.b/d"), options, observed_at=DAY)
+    assert rows(choice, "url_key", "object_id") == [("a.b/c", "https://x.com/a/status/1")]
+    bare = chosen(tmp_path, "votes", LOOMLY.format("", "Read https://a.b/d"), options, observed_at=DAY)
+    assert rows(bare, "url_key") == [("a.b/d",)]
+
+
+def test_a_link_beside_a_text_alone_is_the_post(tmp_path: Path) -> None:
+    """Without a permalink, the link may well be that of the post, so the page is what the text names."""
+    text = "Date,Channel,Link,Post,Likes\n2026-11-01,X,https://x.com/a/status/1,see https://a.b/d,4\n"
+    choice = chosen(tmp_path, "votes", text, observed_at=DAY)
+    assert rows(choice, "url_key", "object_id") == [("a.b/d", "https://x.com/a/status/1")]
+
+
+def test_no_page_anywhere_says_which_column_to_name(tmp_path: Path) -> None:
+    """When every row lacks a page, the error ends with the way out; with that it is read."""
+    text = "Date,Channel,Link,Post,Likes\n2026-11-01,X,https://a.b/c,Hello,4\n"
+    advice = "no web address in column Post; give --format any_tool --map url=COLUMN"
+    with pytest.raises(TallyrankError, match=f"its only row cannot be used .*{advice}$"):
+        chosen(tmp_path, "votes", text, observed_at=DAY)
+    said = Request("votes", wrote(tmp_path, text), {"url": "Link"}, {"observed_at": DAY}, Options(format="any_tool"))
+    assert rows(choose(said, tmp_path), "url_key") == [("a.b/c",)]
+
+
 AHREFS = (
     "Keyword\tCountry\tVolume\tPrevious position\tCurrent position\tCurrent position kind\tCurrent URL\tPrevious URL\t"
     "Current date\r\n"
@@ -177,6 +206,22 @@ def test_ahrefs(tmp_path: Path, encoding: str) -> None:
         ("té, verde", "a.b/green", None, False, 100, "organic", "us", "ahrefs"),
     ]
     assert "1 rows are left out: their Current position kind is not organic" in choice.found.notes
+
+
+@pytest.mark.parametrize("name", sorted(f.name for f in known.formats().values() if f.is_blank_absent))
+def test_a_page_not_found_needs_a_depth(tmp_path: Path, name: str) -> None:
+    """A page not found within nobody knows how many results is set aside, whatever the tool; --depth keeps it."""
+    fields = {"url": ("https://a.b/1", "https://a.b/2"), "keyword": ("tea", "tea"), "position": ("3", "")}
+    each = known.formats()[name]
+    first = {field: str(groups[0]) for field, groups in each.columns.items() if field in fields}
+    header = {each.names.get(key, [key])[0]: fields[field] for field, key in first.items()}
+    text = "".join(",".join(line) + "\n" for line in [list(header), *zip(*header.values(), strict=True)])
+    named = Options(format=name)
+    silent = chosen(tmp_path, "rankings", text, named, ranked_at=DAY)
+    assert rows(silent, "url", "position", "found") == [("https://a.b/1", 3.0, True)]
+    assert [(r.line, "give --depth" in r.reason) for r in silent.found.rejects] == [(3, True)]
+    said = chosen(tmp_path, "rankings", text, named, ranked_at=DAY, depth="50")
+    assert rows(said, "position", "found", "depth") == [(3.0, True, 50), (None, False, 50)]
 
 
 SEMRUSH = """\
@@ -205,10 +250,12 @@ def test_semrush(tmp_path: Path) -> None:
         chosen(tmp_path, "rankings", old)
 
 
+SISTRIX = "Keyword;Position;Suchvolumen (Search Volume);Wettbewerb (Competition);CPC;URL\ntee;1,0;1.300;20;0,5;https://a.b/t\n"
+
+
 def test_sistrix(tmp_path: Path) -> None:
     """Semicolons and German numbers; the day must be given."""
-    text = "Keyword;Position;Suchvolumen (Search Volume);Wettbewerb (Competition);CPC;URL\ntee;1,0;1.300;20;0,5;https://a.b/t\n"
-    choice = chosen(tmp_path, "rankings", text, ranked_at=DAY, country="de")
+    choice = chosen(tmp_path, "rankings", SISTRIX, ranked_at=DAY, country="de")
     assert rows(choice, "keyword", "position", "ranked_at", "country") == [("tee", 1.0, AT, "de")]
     assert choice.format and choice.format.name == "sistrix"
 
@@ -231,7 +278,7 @@ def test_serposcope(tmp_path: Path) -> None:
         "2026-11-20,32767,https://a.b/u,a.b,tea,D,us,,,\n"
         "2026-11-20,32767,null,a.b,milk,D,us,,,\n"
     )
-    choice = chosen(tmp_path, "rankings", text)
+    choice = chosen(tmp_path, "rankings", text, depth="100")
     seen = rows(choice, "keyword", "position", "found", "device")
     assert seen == [("tea", 3.0, True, "mobile"), ("tea", None, False, "desktop")]
     assert [r.line for r in choice.found.rejects] == [4]
@@ -246,7 +293,7 @@ def test_serpbear(tmp_path: Path) -> None:
         "3, salt, 0, https://a.b/s, US, , mobile, 2026-11-20, 2026-01-01, x\r\n"
         "4, tea, green, 5, https://a.b/g, US, , mobile, 2026-11-20, 2026-01-01, x\r\n"
     )
-    choice = chosen(tmp_path, "rankings", text)
+    choice = chosen(tmp_path, "rankings", text, depth="100")
     seen = rows(choice, "keyword", "position", "found", "rank_kind")
     assert seen == [("tea", 3.0, True, "organic"), ("milk", None, False, "organic"), ("salt", None, False, "organic")]
     assert [(r.line, r.reason) for r in choice.found.rejects] == [(5, "11 fields instead of 10")]
@@ -348,8 +395,13 @@ def test_a_blank_network_stays_blank(tmp_path: Path) -> None:
 
 def test_archive_says_what_is_missing(tmp_path: Path) -> None:
     """Without a page or a query every table says what it needs; one table can be named by its path."""
-    with pytest.raises(TallyrankError, match=r"Queries.csv: no column for url.*Pages.csv: no column for keyword"):
+    with pytest.raises(TallyrankError) as caught:
         choose(Request("rankings", archive(tmp_path), {}, {"ranked_at": DAY}, SURE), tmp_path)
+    first, *lines = str(caught.value).splitlines()
+    assert first.endswith("has no table that is complete with what was given:")
+    starts = {line.partition(";")[0].strip() for line in lines}
+    assert {"Queries.csv: no column for url", "Pages.csv: no column for keyword"} <= starts
+    assert all("; give --" in line and "the file has" not in line and len(line) < 240 for line in lines)
     inner = archive(tmp_path) / "Pages.csv"
     choice = choose(Request("rankings", inner, {}, {"keyword": "tea", "ranked_at": DAY}, SURE), tmp_path)
     assert rows(choice, "position") == [(7.5,)]
@@ -547,6 +599,111 @@ class TestMappings:
         """A mapping's name cannot lead out of the folder."""
         with pytest.raises(TallyrankError, match="cannot name a mapping"):
             known.mapping_path(tmp_path, name)
+
+
+VOTES = "url,count\nhttps://a.b/1,5\nhttps://a.b/2,\n"
+OF_X = {"platform": "x", "verb": "like", "observed_at": DAY}
+
+
+class TestTheSameFileAgain:
+    """A correction takes the place of what was imported before; another day of the same bytes does not."""
+
+    @pytest.fixture
+    def told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+        """Imports the same text and returns what was said."""
+
+        def again(kind: str, text: str, options: Options = SURE, **constants: str) -> str:
+            import_file(tmp_path, kind, wrote(tmp_path, text), {}, constants, options)
+            return " ".join(capsys.readouterr().out.split())
+
+        return again
+
+    @staticmethod
+    def kept(folder: Path, layer: str, *names: str) -> list[tuple[Any, ...]]:
+        """The rows of a layer."""
+        with Lake(folder).connect(layer) as con:
+            return sorted(con.execute(f"SELECT {', '.join(names)} FROM {layer}").fetchall(), key=str)
+
+    def test_a_correction_replaces(self, told: Any, tmp_path: Path) -> None:
+        """Ahrefs without depth, then with it: one import stays, with no trace of what was set aside before."""
+        assert "takes its place" not in told("rankings", AHREFS)
+        assert len(list((tmp_path / "rejects").iterdir())) == 1
+        assert "imported before with other options: this import takes its place" in told(
+            "rankings", AHREFS, depth="100"
+        )
+        seen = self.kept(tmp_path, "rankings", "position", "found", "depth")
+        assert seen == [(3.0, True, 100), (None, False, 100)]
+        assert not list((tmp_path / "rejects").iterdir())
+
+    def test_back_and_forth(self, told: Any, tmp_path: Path) -> None:
+        """The last word counts, also when it is the first one again."""
+        for depth in ("50", "100", "50"):
+            told("rankings", AHREFS, depth=depth)
+            assert {row[0] for row in self.kept(tmp_path, "rankings", "depth")} == {int(depth)}
+
+    def test_a_correction_of_a_correction_writes_nothing_twice(self, told: Any, tmp_path: Path) -> None:
+        """The same file with the same options, after it replaced another, changes no file."""
+        told("rankings", AHREFS)
+        told("rankings", AHREFS, depth="100")
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+        words = told("rankings", AHREFS, depth="100")
+        assert "already in the lake" in words and "takes its place" not in words
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == before
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"observed_at": "2026-11-21"}, {"platform": "reddit"}, {"verb": "comment"}],
+        ids=lambda o: next(iter(o)),
+    )
+    def test_the_same_bytes_of_another_day_stay(self, told: Any, tmp_path: Path, other: dict[str, str]) -> None:
+        """When no count has moved, two days have the same bytes; both stay and both are told, until --replace."""
+        told("votes", VOTES, **OF_X)
+        words = told("votes", VOTES, **OF_X | other)
+        assert "both are kept" in words and "--replace" in words and next(iter(other)) in words
+        assert len(self.kept(tmp_path, "observations", "url")) == 4
+        assert "takes its place" in told("votes", VOTES, Options(is_replacing=True), **OF_X | other)
+        said = {**OF_X, **other}
+        seen = self.kept(tmp_path, "observations", "platform", "verb", "CAST(observed_at AS VARCHAR)[:10]")
+        assert seen == [(said["platform"], said["verb"], said["observed_at"])] * 2
+
+    def test_another_spelling_of_the_same_day_replaces(self, told: Any, tmp_path: Path) -> None:
+        """A moment, a platform's name and a page mean the same in any spelling."""
+        told("votes", VOTES, **OF_X)
+        assert "takes its place" in told("votes", VOTES, **OF_X | {"observed_at": f"{DAY}T00:00:00Z", "platform": "X"})
+        assert len(self.kept(tmp_path, "observations", "url")) == 2
+
+    def test_what_was_not_said_before_is_a_correction(self, told: Any, tmp_path: Path) -> None:
+        """A country added later replaces the import without one; another country is another list."""
+        told("rankings", SISTRIX, ranked_at=DAY)
+        assert "takes its place" in told("rankings", SISTRIX, ranked_at=DAY, country="de")
+        assert "both are kept" in told("rankings", SISTRIX, ranked_at=DAY, country="at")
+        assert self.kept(tmp_path, "rankings", "country") == [("at",), ("de",)]
+
+    def test_other_verbs_of_the_same_file_stay(self, tmp_path: Path) -> None:
+        """Likes first and comments later are two readings of one file, none of which replaces the other."""
+        file = wrote(tmp_path, "url,up,talk\nhttps://a.b/1,5,7\n")
+        for verb, column in (("like", "up"), ("comment", "talk")):
+            import_file(tmp_path, "votes", file, {verb: column}, {"platform": "x", "observed_at": DAY})
+        assert self.kept(tmp_path, "observations", "verb", "count") == [("comment", 7), ("like", 5)]
+
+    def test_another_file_stays(self, told: Any, tmp_path: Path) -> None:
+        """Only the very same bytes are the same file, and only within one kind."""
+        told("votes", VOTES, **OF_X)
+        assert "same file" not in told("votes", VOTES.replace("5", "6"), **OF_X)
+        assert "same file" not in told("covariates", VOTES)
+        assert len(self.kept(tmp_path, "observations", "url")) == 4
+
+
+def test_after_the_preview_only_the_result_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was shown is not said again: after the table and what is unsure comes one line, in the singular for one."""
+    import_file(tmp_path, "rankings", wrote(tmp_path, SISTRIX), {}, {"ranked_at": DAY}, SURE)
+    text = capsys.readouterr().out
+    assert "read as" not in text.split("1 rankings of 1 row; 0 rows cannot be used")[1]
+    assert text.splitlines()[-1] == "1 rankings kept over 1 day"
+    import_file(tmp_path, "rankings", wrote(tmp_path, AHREFS), {}, {}, SURE)
+    text = capsys.readouterr().out
+    assert text.count("rows are left out") == text.count("give --depth to keep this row") == 1
+    assert "such rows are set aside unless you give --depth" in text
 
 
 def test_nothing_is_kept_without_agreement(tmp_path: Path) -> None:
