@@ -104,7 +104,7 @@ def demo(
     keywords: Annotated[int, typer.Option(min=6, max=120, help="Keywords of the simulated world.")] = 30,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 3,
 ) -> None:
-    """Run the main job on a simulated world: no keys, no internet, about two minutes."""
+    """Run the main job on a simulated world: no keys, no internet, about three minutes."""
     from pipelines.demo import run_demo
 
     run_demo((data or lake_of(None) / "demo").resolve(), days, keywords, seed)
