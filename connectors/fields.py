@@ -62,11 +62,11 @@ def total(values: Iterable[Any]) -> int | None:
     return sum(known) if known and len(known) == len(counts) else None
 
 
-def loads(body: str) -> Any:
-    """A body as JSON, or None where it is something else."""
+def loads(body: Any) -> Any:
+    """A text as JSON, or None where it is something else."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (TypeError, ValueError):
         return None
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
 from connectors.base import Ask, failed
 from connectors.errors import BadAnswer, NotPermitted
+from connectors.fields import moment_of_day
 from connectors.google import PACIFIC
 from connectors.records import Raw, Status
 
@@ -96,15 +97,7 @@ def _is_failure(row: Raw) -> bool:
 
 def start_of(day: Any) -> datetime | None:
     """The moment (UTC) at which a Pacific day, written as ISO, begins; None for what is no day."""
-    try:
-        return datetime.combine(date.fromisoformat(day), time(), PACIFIC).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def number(value: Any) -> float | None:
-    """A number as received, or None."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return moment_of_day(day, PACIFIC)
 
 
 def country(code: Any) -> str | None:

@@ -90,11 +90,16 @@ def refusing(connectors: Iterable[Connector], days: Sequence[date], *, is_named:
     return found
 
 
+def what_to_name(connector: Connector) -> str:
+    """What to tell a source before it has anything to read."""
+    return connector.keys_from.removeprefix("No key is needed: ").rstrip(".")
+
+
 def why_idle(lake: Lake, connector: Connector, day: date) -> str:
     """Why a source had nothing to ask, and what to do about it."""
     asks = {stream.asks for stream in connector.streams}
     if not asks & {"urls", "keywords"}:
-        return connector.keys_from.removeprefix("No key is needed: ").rstrip(".")
+        return what_to_name(connector)
     if "keywords" in asks and not keywords(lake):
         return f"write keywords into {KEYWORDS} of the data folder, one a line"
     if asks & {"urls", "posts"} and not pages(lake, day):

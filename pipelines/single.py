@@ -92,7 +92,7 @@ def _ask(settings: ConnectorSettings, about: Subjects, day: date, moment: dateti
 def _why_idle(connector: Connector, about: Subjects) -> str:
     """Why nothing was asked: the account has nothing to read yet, or the file is empty."""
     path = about.urls or about.posts or about.keywords
-    return f"{path} has no entries" if path else connector.keys_from.removeprefix("No key is needed: ").rstrip(".")
+    return f"{path} has no entries" if path else estimate.what_to_name(connector)
 
 
 def _estimate(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> Iterator[estimate.Estimate]:

@@ -58,6 +58,7 @@ from pydantic_settings import SettingsConfigDict
 from connectors import google
 from connectors.base import Ask, Connector, ConnectorSettings, Stream, ask_in_batches, cell, failed
 from connectors.errors import BadAnswer, ConfigurationError, NotPermitted, PastRefused, QuotaExhausted, SourceError
+from connectors.fields import comma_separated, number
 from connectors.http import Classify
 from connectors.records import Ranking, RankKind, Raw
 from connectors.search_analytics import (
@@ -66,7 +67,6 @@ from connectors.search_analytics import (
     all_rows,
     country,
     entries,
-    number,
     settled,
     start_of,
     told,
@@ -111,14 +111,14 @@ class Settings(ConnectorSettings):
     @field_validator("splits")
     @classmethod
     def _known_splits(cls, names: str) -> str:
-        if unknown := set(_parts(names)) - set(SPLITS):
+        if unknown := set(comma_separated(names)) - set(SPLITS):
             raise ValueError(f"no such split: {', '.join(sorted(unknown))}; there are {', '.join(SPLITS)}")
         return names
 
     @property
     def site_names(self) -> list[str]:
         """The properties named, each once."""
-        return _parts(self.sites)
+        return comma_separated(self.sites)
 
 
 class Question(NamedTuple):
@@ -136,7 +136,7 @@ class Question(NamedTuple):
 
 def fetch(ask: Ask, split: str = "") -> Iterator[Raw]:
     """One row per result row, for every property and every data day of the window, the oldest day first."""
-    if split and split not in _parts(ask.settings.splits):
+    if split and split not in comma_separated(ask.settings.splits):
         return
     days = _window(ask)
     with _service(ask) as console:
@@ -301,10 +301,6 @@ def _cap(ask: Ask, question: Question, part: Mapping[str, str]) -> Raw:
     )
     subject = " ".join((question.subject, *part.values(), "beyond the cap"))
     return told(failed(ask, subject, BadAnswer(NAME, words)), question.site, question.day, capped=True)
-
-
-def _parts(text: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _stream(name: str, title: str, split: str = "") -> Stream:

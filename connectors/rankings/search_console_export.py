@@ -42,8 +42,9 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, ConnectorSettings, Stream, failed
 from connectors.errors import BadAnswer, ConfigurationError
+from connectors.fields import number
 from connectors.records import Ranking, RankKind, Raw
-from connectors.search_analytics import number, start_of, told
+from connectors.search_analytics import start_of, told
 
 NAME = "search_console_export"
 TABLE, LOG = "searchdata_url_impression", "ExportLog"

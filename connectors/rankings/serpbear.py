@@ -31,7 +31,6 @@ UNVERIFIED: that scrapers number results through over pages (lists whose numbers
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +46,7 @@ from pydantic_settings import SettingsConfigDict
 
 from connectors.base import Ask, Connector, ConnectorSettings, Stream, failed, whole
 from connectors.errors import BadAnswer, ConfigurationError, SourceError, Unavailable
+from connectors.fields import loads, moment
 from connectors.records import Ranking, RankKind, Raw
 from connectors.urls import host
 
@@ -102,7 +102,7 @@ def parse(rows: Sequence[Raw]) -> Iterator[Ranking]:
     """The results of a list, and the page that was looked for in vain."""
     for row in rows:
         payload = row.payload if isinstance(row.payload, dict) else {}
-        query, at, depth = payload.get("query"), _moment(payload.get("ranked_at")), whole(payload.get("depth"))
+        query, at, depth = payload.get("query"), moment(payload.get("ranked_at")), whole(payload.get("depth"))
         if not isinstance(query, str) or at is None or depth is None:
             continue
         city = payload.get("city")
@@ -156,7 +156,7 @@ def _rows(ask: Ask, keyword: Entry, strategies: Mapping[str, Entry]) -> Iterator
     """What a keyword says about the day asked for, and a failed row where something of it cannot be believed."""
     subject, zone = str(keyword["ID"]), ZoneInfo(ask.settings.time_zone)
     try:
-        scraped_at = _moment(keyword["lastUpdated"])
+        scraped_at = moment(keyword["lastUpdated"])
         if scraped_at is None:
             raise BadAnswer(NAME, f"{keyword['keyword']!r} has no `lastUpdated` that can be read")
         scraped_on, payload = scraped_at.astimezone(zone).date(), None
@@ -180,7 +180,7 @@ def _last(keyword: Entry, scraped_at: datetime) -> Entry:
     position, page = whole(keyword["position"]), _page(keyword["url"])
     if position is None or position < 0:
         raise BadAnswer(NAME, f"{keyword['keyword']!r} has no `position` that can be read")
-    listed = numbered(_loads(keyword["lastResult"]))
+    listed = numbered(loads(keyword["lastResult"]))
     if position and page and page not in listed.values():
         listed.setdefault(position, page)
     missed = None
@@ -249,7 +249,7 @@ def _depth(ask: Ask, strategy: Entry) -> int:
 
 def _history(keyword: Entry) -> dict[date, int]:
     """Positions by day; entries that are no day or no position are left out."""
-    history = _loads(keyword["history"])
+    history = loads(keyword["history"])
     found = {_local_day(name): whole(value) for name, value in history.items()} if isinstance(history, dict) else {}
     return {day: position for day, position in found.items() if day and position is not None and position >= 0}
 
@@ -264,8 +264,8 @@ def _local_day(text: str) -> date | None:
 
 def _failed_on(keyword: Entry, zone: ZoneInfo) -> date | None:
     """The day of the last scrape that failed, where it came after the last good one."""
-    error = _loads(keyword.get("lastUpdateError"))
-    at = _moment(error.get("date")) if isinstance(error, dict) else None
+    error = loads(keyword.get("lastUpdateError"))
+    at = moment(error.get("date")) if isinstance(error, dict) else None
     return at.astimezone(zone).date() if at else None
 
 
@@ -276,22 +276,6 @@ def _home(keyword: Entry) -> str:
 
 def _page(url: Any) -> str | None:
     return url if isinstance(url, str) and url.startswith(("http://", "https://")) and host(url) else None
-
-
-def _moment(text: Any) -> datetime | None:
-    """A time in UTC; None for what is no time."""
-    try:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _loads(text: Any) -> Any:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError):
-        return None
 
 
 CONNECTOR = Connector(
