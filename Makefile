@@ -9,16 +9,19 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help setup demo test check ui lock bench calibrate docs clean
+.PHONY: help setup demo test check ui dashboard notebook lock bench calibrate docs images clean
 
 help:
 	@echo "make demo    run the main job on a simulated world: no keys, no internet after set-up"
 	@echo "make test    run all tests"
+	@echo "make dashboard  the web app on http://127.0.0.1:8050"
+	@echo "make notebook   a first look in a notebook (marimo)"
 	@echo "make ui      Dagster UI on http://127.0.0.1:3000"
 	@echo "make check   format, lint, types"
 	@echo "make bench   benchmarks, written to docs/BENCHMARKS.md"
 	@echo "make calibrate  how often the verdict is right on simulated worlds, written to docs/CALIBRATION.md"
-	@echo "make docs    regenerate docs/SOURCES.md and .env.example"
+	@echo "make docs    regenerate docs/SOURCES.md, docs/DATA.md, docs/QUERIES.md, .env.example and the project's schema"
+	@echo "make images  the pictures of the README, from the demo's data (needs a Chromium)"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 	@echo "make setup   only set up .venv; then .venv/bin/tallyrank works"
 
@@ -50,13 +53,22 @@ check: setup
 ui: setup
 	@$(BIN)/tallyrank ui
 
+dashboard: setup
+	@$(BIN)/tallyrank dashboard
+
+notebook: setup
+	@$(BIN)/tallyrank notebook
+
+images: setup
+	$(BIN)/python -m tests.images
+
 lock: | $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
 		--no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
 
 bench: setup
 	@rm -f docs/BENCHMARKS.md.new
-	for name in association ordered_logit timing pace; do \
+	for name in association ordered_logit timing pace web; do \
 		$(BIN)/python tests/benchmarks/bench_$$name.py >> docs/BENCHMARKS.md.new || exit 1; done
 	@mv docs/BENCHMARKS.md.new docs/BENCHMARKS.md && cat docs/BENCHMARKS.md
 

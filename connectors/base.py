@@ -24,6 +24,7 @@ from connectors.errors import BudgetSpent, ConfigurationError, SourceError, Tran
 from connectors.records import Basis, Observation, Quality, Ranking, RankKind, Raw, Status, Verb
 
 SIGNALS = ("rankings", "votes")
+PassingOn = Literal["counted", "beyond_the_post", "not_counted"]
 
 
 class ConnectorSettings(BaseSettings):
@@ -123,11 +124,16 @@ def _secret(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class VerbMeaning:
-    """What a verb is on one platform: the native field, its meaning in words, and how far it can be trusted."""
+    """What a verb is on one platform: the native field, its meaning in words, and how far it can be trusted.
+
+    `passing_on` says how the number of one post counts those who put it before others: each of them, each of them
+    beyond the post itself, or not at all. None: a share counts each of them, and no other verb is passing on.
+    """
 
     native: str
     meaning: str
     quality: Quality = Quality.EXACT
+    passing_on: PassingOn | None = None
 
 
 @dataclass(frozen=True, slots=True)

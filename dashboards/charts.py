@@ -80,7 +80,7 @@ def _intervals(
         )
     )
     figure.add_vline(x=zero, line_color=MUTED, line_dash="dot")
-    return _laid_out(figure, TOP_AND_BOTTOM + LINE * len(rows), title)
+    return laid_out(figure, TOP_AND_BOTTOM + LINE * len(rows), title)
 
 
 def _lines(*parts: str) -> str:
@@ -107,7 +107,7 @@ def path(row: Row, name: str, event: str = "votes came") -> go.Figure:
     figure.add_hline(y=0, line_color=MUTED, line_dash="dot")
     figure.add_vline(x=0, line_color=MUTED, line_dash="dot")
     figure.update_layout(title={"text": escape(name), "font": {"size": 14}}, yaxis_title="positions gained")
-    return _laid_out(figure, 290, f"days after {event}", top=36)
+    return laid_out(figure, 290, f"days after {event}", top=36)
 
 
 def ndcg(rows: Sequence[Row]) -> go.Figure | None:
@@ -130,7 +130,7 @@ def ndcg(rows: Sequence[Row]) -> go.Figure | None:
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 1])
     title = f"NDCG of the first {first[0]['depth']} results (1: the true order)"
-    return _laid_out(figure, TOP_AND_BOTTOM + 40 + 3 * LINE * len(first), title, legend=True)
+    return laid_out(figure, TOP_AND_BOTTOM + 40 + 3 * LINE * len(first), title, legend=True)
 
 
 def _one_per_ranking(rows: Sequence[Row]) -> list[Row]:
@@ -156,7 +156,7 @@ def replication(rows: Sequence[Row]) -> go.Figure | None:
         marker={"symbol": "diamond", "size": 10, "color": SECOND}, hovertemplate="%{y}: %{x:.2f}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, showlegend=True)
-    return _laid_out(figure, TOP_AND_BOTTOM + 40 + LINE * len(rows), "mean rank correlation", legend=True)
+    return laid_out(figure, TOP_AND_BOTTOM + 40 + LINE * len(rows), "mean rank correlation", legend=True)
 
 
 def placebos(rows: Sequence[Row]) -> go.Figure | None:
@@ -178,10 +178,11 @@ def placebos(rows: Sequence[Row]) -> go.Figure | None:
     figure.add_vline(x=0.05, line_color=MUTED, line_dash="dot")
     figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.04])
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, showlegend=True)
-    return _laid_out(figure, TOP_AND_BOTTOM + 60 + LINE * len(shown), "placebos that do as well", legend=True)
+    return laid_out(figure, TOP_AND_BOTTOM + 60 + LINE * len(shown), "placebos that do as well", legend=True)
 
 
-def _laid_out(figure: go.Figure, height: int, title: str, *, top: int = 10, legend: bool = False) -> go.Figure:
+def laid_out(figure: go.Figure, height: int, title: str, *, top: int = 10, legend: bool = False) -> go.Figure:
+    """The figure in the layout that all share: its height in pixels, the title of its x axis, room for a legend."""
     layout: Mapping[str, Any] = {
         "height": height, "template": "plotly_white", "xaxis_title": title, "showlegend": legend,
         "margin": {"l": 10, "r": 16, "t": 50 if legend else top, "b": 44}, "font": {"family": "system-ui, sans-serif"},

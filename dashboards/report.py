@@ -19,19 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 EVIDENCE = ("verdicts", "adjusted", "timing", "quasi_experiment", "prediction", "replication", "ledger")
 
 SOURCES = """
-    WITH last AS (SELECT connector, stream, max(day) AS day FROM source_health GROUP BY ALL)
-    SELECT
-        h.connector, h.stream, h.day AS last_day, h.n_reads, h.n_failed, h.n_not_found, h.first_error,
-        h.n_failed_readings,
-        (SELECT max(g.day) FROM source_health g
-         WHERE g.connector = h.connector AND g.stream = h.stream AND NOT g.is_failed) AS last_good_day,
-        (SELECT count(*) FROM source_health g
-         WHERE g.connector = h.connector AND g.stream = h.stream AND g.n_failed > 0) AS days_with_failures,
-        CASE WHEN h.is_failed THEN 'failed' WHEN h.n_failed + h.n_failed_readings > 0 THEN 'partly failed'
-             ELSE 'well' END AS state
-    FROM source_health h JOIN last USING (connector, stream, day)
-    ORDER BY h.n_failed + h.n_failed_readings = 0,
-        h.n_failed::DOUBLE / greatest(h.n_reads, 1) DESC, h.connector, h.stream
+    FROM source_status
+    ORDER BY state = 'well', n_failed::DOUBLE / greatest(n_reads, 1) DESC, connector, stream
 """
 CORRELATIONS = "SELECT * FROM association ORDER BY engine, rank_kind, platform, verb, depth"
 FACTS = """
@@ -106,8 +95,8 @@ def render(contents: Contents, made_at: datetime) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    shared = (words.signed, words.interval, words.small, words.percent)
-    environment.filters |= {f.__name__: f for f in shared} | {"count": lambda v: f"{v:,}"}
+    shared = (words.signed, words.interval, words.small, words.percent, words.count)
+    environment.filters |= {f.__name__: f for f in shared}
     environment.globals |= {"words": words, "sentence": sentence}
     drawn = figures(contents.correlations, contents.verdicts, contents.rows)
     page = environment.get_template("report.html.j2")

@@ -17,6 +17,7 @@ MEANINGS = {
     "not enough data": "too few days, pages or keywords to ask whether votes or positions move first",
 }
 ORDER = tuple(MEANINGS)
+NOT_ENOUGH = ORDER[-1]
 COLOURS = {"supports": "#00695c", "contradicts": "#a8430b", "cannot tell": "#4a5568", "not enough data": "#7a8494"}
 MARKS = {"supports": "✓", "contradicts": "✗", "cannot tell": "?", "not enough data": "…"}
 ACCENT, MUTED, SECOND = "#2457a7", "#8a94a6", "#b3590a"
@@ -87,6 +88,11 @@ def percent(value: float | None) -> str:
 def magnitude(value: float | None) -> str:
     """A size in two digits, without a sign."""
     return f"{value:.2g}" if is_known(value) else UNKNOWN
+
+
+def count(value: float | None) -> str:
+    """A whole number with its thousands apart, or `unknown`."""
+    return f"{value:,.0f}" if is_known(value) else UNKNOWN
 
 
 def sentence_case(text: str) -> str:

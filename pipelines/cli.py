@@ -27,7 +27,8 @@ from pipelines.console import (
     table,
     verdict_rows,
 )
-from pipelines.experiment_cli import app as experiment
+from pipelines.experiment.command import app as experiment
+from pipelines.mail.command import mail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,7 @@ imports = typer.Typer(
 )
 app.add_typer(imports, name="import")
 app.add_typer(experiment, name="experiment", help="Promote pages chosen by lot and see whether they rise.")
+app.command()(mail)
 
 INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
@@ -89,6 +91,15 @@ def common(data: DataOption = None) -> None:
 
 
 def lake_of(data: Path | None) -> Path:
+    """The data folder, as `folder_of` says; the settings of its project file hold from here on."""
+    from pipelines import project
+
+    folder = folder_of(data)
+    project.apply(project.load(folder))
+    return folder
+
+
+def folder_of(data: Path | None) -> Path:
     """The data folder that the options and the environment select; the environment then names it too."""
     chosen = (data or Path(os.environ.get("TALLYRANK_DATA") or REPOSITORY / "data")).resolve()
     if chosen.exists() and not chosen.is_dir():
@@ -107,7 +118,39 @@ def demo(
     """Run the main job on a simulated world: no keys, no internet, about three minutes."""
     from pipelines.demo import run_demo
 
-    run_demo((data or lake_of(None) / "demo").resolve(), days, keywords, seed)
+    run_demo((data or folder_of(None) / "demo").resolve(), days, keywords, seed)
+
+
+Several = list[str] | None
+
+
+@app.command()
+def init(
+    name: Annotated[str | None, typer.Option(help="Name of the project.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name, for example Europe/Berlin.")] = None,
+    site: Annotated[Several, typer.Option(help="A site of yours; may be repeated.")] = None,
+    competitor: Annotated[Several, typer.Option(help="A competitor's site; may be repeated.")] = None,
+    keyword: Annotated[Several, typer.Option(help="What to look up; may be repeated.")] = None,
+    keywords_file: Annotated[Path | None, typer.Option(help="Text file of keywords, one a line.")] = None,
+    country: Annotated[str | None, typer.Option(help="Where is searched, two letters.")] = None,
+    language: Annotated[str | None, typer.Option(help="In which language is searched.")] = None,
+    device: Annotated[str | None, typer.Option(help="On what is searched: desktop or mobile.")] = None,
+    brand: Annotated[str | None, typer.Option(help="Name of your brand; else the project's.")] = None,
+    brand_query: Annotated[Several, typer.Option(help="A search for your brand; may be repeated.")] = None,
+    platform: Annotated[Several, typer.Option(help="A source to set up; may be repeated.")] = None,
+    mail: Annotated[Several, typer.Option(help="Address that is sent a mail; may be repeated.")] = None,
+    mail_time: Annotated[str | None, typer.Option(help="Time of the mail, HH:MM.")] = None,
+    mail_language: Annotated[str | None, typer.Option(help="Language of the mail: en, de, es, zh or ms.")] = None,
+    mail_days: Annotated[str | None, typer.Option(help="daily, weekdays, or weekly:monday.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: defaults for what is not given.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write anew a project file that is there.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Ask what your project is about (sites, keywords, sources, mail) and write its project file."""
+    from pipelines.project import init as asking
+
+    given = {n: value for n, value in locals().items() if n not in ("yes", "replace", "data", "asking")}
+    asking.init(folder_of(data), given, is_sure=yes, is_replacing=replace)
 
 
 @app.command()
@@ -545,6 +588,88 @@ def doctor(
     from pipelines.doctor import examine
 
     examine(lake_of(data), offline=offline, only=source)
+
+
+@app.command()
+def label(
+    url: Annotated[str | None, typer.Argument(help="Address of the page.")] = None,
+    label: Annotated[str | None, typer.Argument(help="owned, friendly, neutral or hostile.")] = None,
+    author: Annotated[str | None, typer.Option(help="Who says so; kept with the label.")] = None,
+    query: Annotated[str | None, typer.Option(help="For this brand query alone; for every one, if left out.")] = None,
+    note: Annotated[str, typer.Option(help="Why, in a few words; kept with the label.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Show every label ever set, the newest first.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Say what a page in the results of a brand query is: owned, friendly, neutral or hostile. The last label holds."""
+    from pipelines import labels
+
+    folder = lake_of(data)
+    if list_:
+        out.print("\n".join(labels.told(folder)), markup=False, soft_wrap=True)
+        return
+    if url is None or label is None or author is None:
+        raise typer.BadParameter("give URL LABEL --author NAME, or --list")
+    made = labels.add(folder, url, label, author, query, note)
+    about = f"for {made.query!r}" if made.query else "for every brand query"
+    out.print(f"{made.url} is {made.label} {about}; `tallyrank analyze` takes it over", markup=False, soft_wrap=True)
+
+
+@app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8050,
+    host: Annotated[
+        str, typer.Option(help="Address to serve on. Other than loopback it needs a password and https.")
+    ] = "127.0.0.1",
+    certificate: Annotated[Path | None, typer.Option(help="Certificate for https, a PEM file.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its key, a PEM file.")] = None,
+    behind_proxy: Annotated[
+        bool,
+        typer.Option(
+            "--behind-proxy",
+            help="One proxy in front does https, passes Host on, and sets X-Forwarded-For and X-Forwarded-Proto.",
+        ),
+    ] = False,
+    set_password: Annotated[
+        bool, typer.Option("--set-password", help="Ask for a new password, keep its hash, and serve nothing.")
+    ] = False,
+    data: DataOption = None,
+) -> None:
+    """Serve the web app: on this computer without a password, elsewhere over https with one. Ctrl-C ends it."""
+    from pipelines import dashboard_cli
+
+    if set_password:
+        dashboard_cli.ask_password(folder_of(data))
+    else:
+        wish = dashboard_cli.Wish(host, port, certificate, key, behind_proxy)
+        dashboard_cli.serve_dashboard(folder_of(data), wish)
+
+
+@app.command()
+def notebook(
+    name: Annotated[str, typer.Argument(help="Which one; --list says what there is.")] = "first_look",
+    read: Annotated[bool, typer.Option("--read", help="Show it as a page to read, without its code.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the notebooks and open none.")] = False,
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 2718,
+    headless: Annotated[bool, typer.Option("--headless", help="Open no browser; the address is printed.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Open a notebook over the data folder, as a copy of yours in its folder notebooks/. Ctrl-C ends it."""
+    from pipelines import notebooks
+
+    folder = lake_of(data)
+    if listing:
+        for each, words in notebooks.shipped().items():
+            out.print(f"{each}: {words}", markup=False)
+        return
+    command = notebooks.command(folder / "notebooks" / f"{name}.py", port, is_reading=read, is_headless=headless)
+    copy = notebooks.own(folder, name)
+    if copy.is_changed:
+        err.print("This copy differs from the notebook that comes along; delete it to get that one anew.")
+    out.print(f"notebook: {copy.path}", markup=False)
+    if not read:
+        out.print("Nothing runs by itself: press ▶ at the bottom right to run all. To read without code: --read")
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606  our own command
 
 
 @app.command()

@@ -6,9 +6,9 @@ from pathlib import Path
 import dagster as dg
 
 from connectors.base import Connector, discover
-from pipelines import sqlfile
-from pipelines.defs import jobs, tables
-from pipelines.defs.resources import LakeResource
+from pipelines import project, sqlfile
+from pipelines.defs import forms, inbox, jobs, mails, published, tables
+from pipelines.defs.resources import AnalysisResource, LakeResource
 from pipelines.defs.sources import source_assets
 from pipelines.evidence import table as evidence
 
@@ -21,27 +21,35 @@ def data_dir() -> Path:
 
 
 def build_defs(data: Path | None = None, connectors: dict[str, Connector] | None = None) -> dg.Definitions:
-    """Assets of all connectors and tables, the three daily jobs, their schedule and sensors."""
+    """Assets of all connectors and tables, the daily jobs and the forms, their schedule and sensors."""
+    folder = data or data_dir()
+    plan = project.load(folder)
+    project.apply(plan)
     known = discover() if connectors is None else connectors
     reading = [
         job
         for name, signal in ((jobs.RANKINGS, "rankings"), (jobs.VOTES, "votes"))
         if (job := jobs.read_job(name, signal, known)) is not None
     ]
-    daily = [*reading, jobs.analysis_job()]
+    analysis = jobs.analysis_job()
     return dg.Definitions(
         assets=[
-            *(source_assets(c) for c in known.values()),
-            tables.retention_asset(known),
+            *(source_assets(c, is_on=jobs.is_ready(c)) for c in known.values()),
+            published.retention_asset(known),
             *(tables.table_asset(t, known) for t in sqlfile.tables().values()),
             *(tables.model_asset(t) for t in evidence.tables().values()),
-            tables.warehouse,
-            tables.report,
+            published.warehouse,
+            published.report,
         ],
-        jobs=daily,
-        schedules=[jobs.schedule(reading[0])] if reading else [],
-        sensors=list(jobs.followers(daily)),
-        resources={"lake": LakeResource(data_dir=str(data or data_dir()))},
+        jobs=[*reading, analysis, inbox.import_inbox, *forms.jobs()],
+        schedules=[jobs.schedule(reading[0], plan.schedule)] if reading else [],
+        sensors=[
+            *jobs.followers([*reading, analysis]),
+            *jobs.after_import(inbox.import_inbox, analysis),
+            inbox.inbox,
+            *mails.sensors(plan),
+        ],
+        resources={"lake": LakeResource(data_dir=str(folder)), "analysis": AnalysisResource()},
         executor=dg.multiprocess_executor.configured(
             {"max_concurrent": 4, "start_method": {"forkserver": {"preload_modules": ["pipelines.definitions"]}}}
         ),

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 
 from connectors.base import discover
 from connectors.errors import TallyrankError
+from connectors.records import RankKind
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.stage import twins
-from connectors.sandbox.world import TRUTH
+from connectors.sandbox.world import TRUTH, World
 from dashboards.words import DIRECTIONS, Row, direction, signed, small
+from pipelines import demo_brand
 from pipelines.console import err, estimate_cells, out, progress, table
 
 DUMMY_KEYS = ("token", "client_id", "client_secret", "api_key")
@@ -77,7 +79,7 @@ def pointed_at(address: str) -> Iterator[None]:
     before = dict(os.environ)
     for name in [n for n in os.environ if n.startswith("TALLYRANK_")]:
         del os.environ[name]
-    os.environ.update(only_shown(address))
+    os.environ.update(only_shown(address) | demo_brand.settings())
     try:
         yield
     finally:
@@ -106,6 +108,7 @@ def run_demo(folder: Path, days: int, keywords: int, seed: int) -> None:
 
     first = LAST_DAY - timedelta(days=days - 1)
     fresh_folder(folder)
+    demo_brand.write(folder, World(seed, keywords), LAST_DAY)
     with sandbox(seed, keywords, SPEED) as address, pointed_at(address):
         n_steps = runs.steps(folder, first, LAST_DAY)
         with progress(f"{first} … {LAST_DAY}", n_steps) as tick, on_progress(tick):
@@ -122,8 +125,8 @@ def _tell(folder: Path, keywords: int, days: int) -> None:
     from dashboards.report import read_contents
 
     found = read_contents(folder / "warehouse.duckdb")
-    naive = {_votes(r): r for r in found.correlations if r["depth"] == SHOWN_DEPTH}
-    judged = [v for v in found.verdicts if _votes(v) in TRUTH]
+    naive = {_votes(r): r for r in _told(found.correlations) if r["depth"] == SHOWN_DEPTH}
+    judged = [v for v in _told(found.verdicts) if _votes(v) in TRUTH]
     table(
         f"Simulated: {keywords} keywords, {days} days of {len({v['platform'] for v in judged})} platforms",
         ("platform", "verb", "mean rho", "verdict", "direction", "positions", "95 % interval", "truth in this world"),
@@ -139,6 +142,11 @@ def _tell(folder: Path, keywords: int, days: int) -> None:
             out.print(f"\n{_on_a_true_effect(verdict, found.rows('timing'))}", markup=False)
     out.print(f"\nreport:    {folder / 'report.html'}\nwarehouse: {folder / 'warehouse.duckdb'}")
     _next(f"tallyrank --data {_short(folder)}")
+
+
+def _told(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """What rests on all keywords; the lists of the brand's queries are too few to judge by."""
+    return [dict(row) for row in rows if row["rank_kind"] == RankKind.AVERAGE]
 
 
 def _votes(row: Row) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Generated pages: `.env.example` and `docs/SOURCES.md`, from what the connectors say of themselves."""
+"""Generated pages: settings, sources and the schema of the project file, from what the connectors say of themselves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pydantic.fields import FieldInfo
 
 from connectors.base import SIGNALS, Connector, ConnectorSettings, PaidSettings, Stream, discover, listed, variable
 from connectors.records import Basis, RankKind, Verb
+from pipelines import dictionary
 from pipelines.files.known import Format, formats
+from pipelines.mail import settings as mail_settings
+from pipelines.project import schema as project_schema
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,7 +38,7 @@ def env_example() -> str:
         own.sort(key=lambda n: n not in connector.settings.required)
         lines += ["", f"# --- {connector.title} ({connector.signal}).{switch} {connector.keys_from}"]
         lines += _lines(connector.name, connector.settings, own)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *mail_settings.described()]) + "\n"
 
 
 SHARED = [n for n in ConnectorSettings.model_fields if n not in ("base_url", "requests_per_second")]
@@ -256,7 +259,13 @@ def _other_names(known: Format) -> str:
     return ", also under other names and in other languages" if has_more else ""
 
 
-PAGES: dict[str, Callable[[], str]] = {".env.example": env_example, "docs/SOURCES.md": sources}
+PAGES: dict[str, Callable[[], str]] = {
+    ".env.example": env_example,
+    "docs/SOURCES.md": sources,
+    "data/project.schema.json": project_schema.page,
+    "docs/DATA.md": dictionary.page,
+    "docs/QUERIES.md": dictionary.queries,
+}
 
 
 if __name__ == "__main__":

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from connectors.base import Connector, ConnectorSettings, PaidSettings, discover, variable
+from connectors.base import Connector, ConnectorSettings, PaidSettings, discover, listed, variable
 from connectors.errors import ConfigurationError, TallyrankError
 from connectors.http import reachable
-from pipelines import estimate
+from pipelines import estimate, project
 from pipelines.console import out, table
 from pipelines.demo import today
 from pipelines.lake import Lake
 from pipelines.pages import LIST, pages
+from pipelines.project.settings import disagreements
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 INDENT = "    "
@@ -157,11 +158,21 @@ def _tell_folder(lake: Lake) -> None:
     folder = lake.root
     out.print(f"\nsettings:    {settings_read_from()}", markup=False)
     out.print(f"data folder: {folder}{'' if folder.exists() else ' (made on the first run)'}", markup=False)
+    out.print(f"project:     {_project(folder)}", markup=False)
     built = str(lake.warehouse) if lake.warehouse.exists() else "none yet: run `tallyrank analyze`"
     out.print(f"warehouse:   {built}", markup=False)
     n_pages = len(pages(lake, today()))
     hint = "" if n_pages else f"; list some in {folder / LIST}, or import rankings"
     out.print(f"pages to ask about: {n_pages}{hint}", markup=False)
+
+
+def _project(folder: Path) -> str:
+    """Where the project file is, and what of the market its keywords do not agree on."""
+    if not (folder / project.NAME).exists():
+        return "no project file; `tallyrank init` asks and writes one"
+    differing = disagreements(project.load(folder))
+    more = f"; keywords differ in {listed(differing)}, there the sources' own settings hold" if differing else ""
+    return f"{folder / project.NAME}{more}"
 
 
 def settings_read_from() -> str:

@@ -101,7 +101,7 @@ def why_idle(lake: Lake, connector: Connector, day: date) -> str:
     if not asks & {"urls", "keywords"}:
         return what_to_name(connector)
     if "keywords" in asks and not keywords(lake):
-        return f"write keywords into {KEYWORDS} of the data folder, one a line"
+        return f"write keywords into {KEYWORDS} of the data folder, one a line, or into its project file"
     if asks & {"urls", "posts"} and not pages(lake, day):
         return "there are no pages to ask about yet"
     return "nothing was due"

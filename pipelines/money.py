@@ -38,11 +38,21 @@ def ledger(lake: Lake, connector: Connector) -> Path:
 
 def spent(path: Path, month: date) -> float:
     """US dollars spent in the calendar month of a day; raises TallyrankError for a ledger that cannot be read."""
-    if not path.exists():
-        return 0.0
+    return by_month(path).get(month.replace(day=1), 0.0)
+
+
+def by_month(path: Path) -> dict[date, float]:
+    """US dollars spent in each calendar month, by its first day; raises TallyrankError for a ledger that cannot be
+    read.
+    """
+    sums: dict[date, float] = {}
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return float(sum(line["usd"] for line in lines if line["at"].startswith(f"{month:%Y-%m}")))
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            if line.strip():
+                entry = json.loads(line)
+                month = date.fromisoformat(f"{entry['at'][:7]}-01")
+                sums[month] = sums.get(month, 0.0) + float(entry["usd"])
     except (ValueError, TypeError, KeyError, AttributeError):
         words = "a line is damaged; correct it, or move the file away to begin the month at $0"
         raise TallyrankError(f"{path}: {words}") from None
+    return sums

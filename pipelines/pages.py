@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connectors.errors import TallyrankError
 from connectors.urls import url_key
+from pipelines import project
 from pipelines.lake import Lake, Part
 
 MOST_PAGES = 5_000
@@ -34,8 +35,10 @@ def pages(lake: Lake, day: date) -> list[str]:
 
 
 def keywords(lake: Lake) -> list[str]:
-    """The keywords to look up, each once: the lines of `<data>/keywords.txt`."""
-    return list(dict.fromkeys(listed(lake.root / KEYWORDS)))
+    """The keywords to look up, each once: the lines of `<data>/keywords.txt`, then those of the project file with the
+    queries of its brands.
+    """
+    return list(dict.fromkeys([*listed(lake.root / KEYWORDS), *project.load(lake.root).searches]))
 
 
 def listed(path: Path) -> list[str]:

@@ -59,25 +59,30 @@ def rankings(con: duckdb.DuckDBPyConnection) -> list[Ranking]:
 
 def panels(lake: Lake) -> Iterator[tuple[Ranking, str, str, Panel | str]]:
     """One panel per ranking, platform and verb, or in words why there is none."""
-    calendar = _calendar(lake)
+    calendar = cutting_breaks(lake)
     with lake.connect(*TABLES) as con:
         pairs = con.execute("SELECT DISTINCT platform, verb FROM stg_totals ORDER BY ALL").fetchall()
         for ranking in rankings(con):
-            found = positions(con, ranking, calendar, _step_days(con, ranking))
+            found = positions(con, ranking, calendar, usual_step(con, ranking))
             for platform, verb in pairs:
                 if _asked_about(con, ranking, platform, verb):
                     made = found if isinstance(found, str) else votes_of(con, found, platform, verb, calendar)
                     yield ranking, platform, verb, made
 
 
-def _calendar(lake: Lake) -> tuple[Break, ...]:
+def cutting_breaks(lake: Lake) -> tuple[Break, ...]:
     """Breaks that split series: all of the calendar but those one asks to look across."""
     across = {name.strip() for name in os.environ.get(ACROSS, "").split(",")}
-    with lake.connect("stg_totals") as con:
-        names = [row[0] for row in con.execute("SELECT DISTINCT platform FROM stg_totals").fetchall()]
     if "all" in across:
         return ()
-    return tuple(b for b in breaks.load(breaks.calendar_of(lake.root), names) if b.id not in across)
+    return tuple(b for b in calendar(lake) if b.id not in across)
+
+
+def calendar(lake: Lake) -> tuple[Break, ...]:
+    """All breaks of the data folder's calendar, which may name any platform of which there are votes."""
+    with lake.connect("stg_totals") as con:
+        names = [row[0] for row in con.execute("SELECT DISTINCT platform FROM stg_totals").fetchall()]
+    return breaks.load(breaks.calendar_of(lake.root), names)
 
 
 def _asked_about(con: duckdb.DuckDBPyConnection, ranking: Ranking, platform: str, verb: str) -> bool:
@@ -89,7 +94,7 @@ def _asked_about(con: duckdb.DuckDBPyConnection, ranking: Ranking, platform: str
     return bool(con.execute(query, [*ranking, platform, verb]).fetchall()[0][0])
 
 
-def _step_days(con: duckdb.DuckDBPyConnection, ranking: Ranking) -> int:
+def usual_step(con: duckdb.DuckDBPyConnection, ranking: Ranking) -> int:
     """1, or 7 where lists or readings come about once a week."""
     gaps = con.execute(
         """

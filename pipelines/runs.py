@@ -6,11 +6,12 @@ import fcntl
 import logging
 import sqlite3
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -20,10 +21,10 @@ import yaml
 from connectors.base import discover
 from connectors.errors import TallyrankError
 from pipelines.definitions import REPOSITORY, build_defs
-from pipelines.defs.jobs import ANALYSIS, BY_HAND, RANKINGS, VOTES, keys_of
+from pipelines.defs.jobs import ANALYSIS, BY_HAND, RANGE_END, RANGE_START, RANKINGS, VOTES, keys_of
 from pipelines.defs.sources import REFUSED_DAYS
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -84,14 +85,19 @@ def run_days(data: Path, first: date, last: date, sources: Collection[str] = ())
 
     With `sources`, those alone are read; they have to be switched on and configured.
     """
+    with _instance(data) as instance:
+        return run_days_in(instance, data, first, last, sources)
+
+
+def run_days_in(
+    instance: dg.DagsterInstance, data: Path, first: date, last: date, sources: Collection[str] = ()
+) -> Outcome:
+    """The same with the history of runs of an instance that is open already: that of the UI."""
     defs = build_defs(data)
     outcome = Outcome()
     names = [job.name for job in defs.jobs or []]
-    tags = {
-        "dagster/asset_partition_range_start": first.isoformat(),
-        "dagster/asset_partition_range_end": last.isoformat(),
-    }
-    with _instance(data) as instance, _signed_on(instance, data) as me:
+    tags = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+    with _signed_on(instance, data) as me:
         for name in (RANKINGS, VOTES):
             selection = _selection(name, sources)
             if name in names and selection != []:
@@ -103,8 +109,15 @@ def run_days(data: Path, first: date, last: date, sources: Collection[str] = ())
 
 def analyze(data: Path) -> Outcome:
     """Make tables, models, warehouse and report from what is in the lake."""
-    with _instance(data) as instance, _signed_on(instance, data) as me:
-        return _execute(build_defs(data), ANALYSIS, instance, {BY_HAND: me})
+    with _instance(data) as instance:
+        return analyze_in(instance, data)
+
+
+def analyze_in(instance: dg.DagsterInstance, data: Path, across_breaks: Collection[str] = ()) -> Outcome:
+    """The same with the history of an instance that is open already, and looking across some breaks."""
+    config = {"resources": {"analysis": {"config": {"across_breaks": list(across_breaks)}}}}
+    with _signed_on(instance, data) as me:
+        return _execute(build_defs(data), ANALYSIS, instance, {BY_HAND: me}, config=config)
 
 
 def _selection(job: str, sources: Collection[str]) -> list[dg.AssetKey] | None:
@@ -132,9 +145,10 @@ def _execute(
     instance: dg.DagsterInstance,
     tags: dict[str, str],
     selection: list[dg.AssetKey] | None = None,
+    config: Mapping[str, Any] = MappingProxyType({}),
 ) -> Outcome:
     result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, tags=tags, run_config=QUIET, raise_on_error=False, asset_selection=selection
+        instance=instance, tags=tags, run_config=QUIET | dict(config), raise_on_error=False, asset_selection=selection
     )
     outcome = Outcome()
     for event in result.all_events:
@@ -166,9 +180,11 @@ def _note_reading(outcome: Outcome, check: dg.AssetCheckEvaluation) -> None:
     """What was read of one stream."""
     source, stream = check.asset_key.path[:2]
     reading = outcome.readings.setdefault(source, Reading())
-    reading.add({name: value.value for name, value in check.metadata.items()})  # type: ignore[misc]
+    told = {name: value.value for name, value in check.metadata.items()}
+    words = str(told.pop("said"))
+    reading.add(told)  # type: ignore[arg-type]
     if not check.passed:
-        reading.warnings[stream] = check.description or ""
+        reading.warnings[stream] = words
 
 
 def _words(data: Any) -> str:
@@ -245,7 +261,7 @@ def _signed_on(instance: dg.DagsterInstance, data: Path) -> Iterator[str]:
     Runs of processes that were killed are ended first: they hold their places in the pools, and would for ever.
     """
     folder = data / "dagster" / "alive"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for left in folder.iterdir():
         with left.open("rb") as file, suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -389,7 +389,9 @@ CONNECTOR = Connector(
     keys_from="No key is needed. To sign in: Settings, Privacy and security, App passwords on bsky.app.",
     verbs={
         Verb.SHARE: VerbMeaning(
-            "1 + repostCount + quoteCount", "1 for the post that links to the page, plus its reposts and quotes."
+            "1 + repostCount + quoteCount",
+            "1 for the post that links to the page, plus its reposts and quotes.",
+            passing_on="beyond_the_post",
         ),
         Verb.LIKE: VerbMeaning("likeCount", "Likes of one post, from accounts that are not hidden."),
         Verb.COMMENT: VerbMeaning("replyCount", "Replies straight below one post."),

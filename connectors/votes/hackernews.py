@@ -250,7 +250,11 @@ CONNECTOR = Connector(
     verbs={
         Verb.LIKE: VerbMeaning("points", "Points of one story, as Hacker News shows them."),
         Verb.COMMENT: VerbMeaning("num_comments", "Comments below one story, replies included."),
-        Verb.SHARE: VerbMeaning("stories", "1 per story that links to the page; a page's shares are its submissions."),
+        Verb.SHARE: VerbMeaning(
+            "stories",
+            "1 per story that links to the page; a page's shares are its submissions.",
+            passing_on="not_counted",
+        ),
     },
     basis=Basis.POST,
 )

@@ -304,7 +304,10 @@ CONNECTOR = Connector(
         Verb.LIKE: VerbMeaning("upvotes", "Upvotes of one post that reached the instance.", Quality.LOWER_BOUND),
         Verb.COMMENT: VerbMeaning("comments", "Comments below one post that reached it.", Quality.LOWER_BOUND),
         Verb.SHARE: VerbMeaning(
-            "posts", "1 per post that links to the page, cross-posts included.", Quality.LOWER_BOUND
+            "posts",
+            "1 per post that links to the page, cross-posts included.",
+            Quality.LOWER_BOUND,
+            passing_on="not_counted",
         ),
     },
     basis=Basis.POST,

@@ -189,7 +189,11 @@ CONNECTOR = Connector(
     verbs={
         Verb.LIKE: VerbMeaning("score", "Upvotes of one story minus its flags, a net number that may fall below 0."),
         Verb.COMMENT: VerbMeaning("comment_count", "Comments below one story, replies included."),
-        Verb.SHARE: VerbMeaning("stories", "1 per story that links to the page; a page's shares are its submissions."),
+        Verb.SHARE: VerbMeaning(
+            "stories",
+            "1 per story that links to the page; a page's shares are its submissions.",
+            passing_on="not_counted",
+        ),
     },
     basis=Basis.POST,
     forgets_deleted=True,

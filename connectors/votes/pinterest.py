@@ -361,7 +361,7 @@ CONNECTOR = Connector(
     kept="as long as the account's consent lasts",
     keys_from="Create an app at developers.pinterest.com and sign in with the account whose pins are to be read.",
     verbs={
-        Verb.SAVE: VerbMeaning("save", "Times one pin was saved to a board, over its lifetime."),
+        Verb.SAVE: VerbMeaning("save", "Times one pin was saved to a board, over its lifetime.", passing_on="counted"),
         Verb.LIKE: VerbMeaning("reaction", "Reactions of every kind to one pin, over its lifetime."),
         Verb.COMMENT: VerbMeaning("comment", "Comments on one pin, over its lifetime."),
         Verb.VIEW: VerbMeaning("impression", "Times one pin was on somebody's screen, over its lifetime."),

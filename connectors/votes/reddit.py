@@ -436,6 +436,7 @@ CONNECTOR = Connector(
         Verb.SHARE: VerbMeaning(
             "num_crossposts",
             "1 for the submission itself plus its crossposts; a crosspost counts 0 where its parent is read too.",
+            passing_on="beyond_the_post",
         ),
     },
     quota="100 requests a minute per app, averaged over 10 minutes. A page takes 4 requests, 100 known posts take 1.",

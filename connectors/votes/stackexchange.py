@@ -342,7 +342,11 @@ CONNECTOR = Connector(
             "answer_count", "Answers to one question, and its comments where a filter asks them."
         ),
         Verb.VIEW: VerbMeaning("view_count", "Times one question was looked at, as the site counts."),
-        Verb.SHARE: VerbMeaning("questions", "1 per question whose text links to the page; links in answers not."),
+        Verb.SHARE: VerbMeaning(
+            "questions",
+            "1 per question whose text links to the page; links in answers not.",
+            passing_on="not_counted",
+        ),
     },
     basis=Basis.POST,
     verified="The twin, by the client StackAPI 0.3.1; nothing against real answers.",

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -11,19 +11,19 @@ import dagster as dg
 from connectors.base import Connector, Stream
 from connectors.errors import PastRefused, SourceError
 from pipelines import pull
-from pipelines.console import counted
+from pipelines.defs import guide, source_checks
 from pipelines.defs.resources import LakeResource, done
 from pipelines.lake import Lake, Part
 
-DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", end_offset=1)
-WARN_FAILED_SHARE, ERROR_FAILED_SHARE = 0.02, 0.2
-STALE_DAYS = 2
+FIRST_DAY = "2025-01-01"
+DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
 REFUSED_DAYS = "refused_days"  # metadata of a failure: past days about which a live counter was not asked
-GROUPS = {"rankings": "rankings_read", "votes": "votes_read"}
-GRAINS = {
-    "votes": "platform, verb, basis, url, object_id, segment, observed_at",
-    "rankings": "keyword, url, engine, country, language, device, rank_kind, source, ranked_at",
-}
+# Read once a day: late after a day and some hours, stale after two
+LATE, STALE = timedelta(hours=28), timedelta(hours=52)
+
+
+ROW_COUNT = "dagster/row_count"
+Rows = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,18 @@ def parsed_key(connector: Connector, stream: Stream) -> dg.AssetKey:
     return dg.AssetKey([connector.name, stream.name, "parsed"])
 
 
-def source_assets(connector: Connector) -> dg.AssetsDefinition:
-    """The assets of one connector: a step that reads every stream for each day of the run's partitions."""
+def source_assets(connector: Connector, *, is_on: bool = False) -> dg.AssetsDefinition:
+    """The assets of one connector: a step that reads every stream for each day of the run's partitions.
+
+    Of a source that `is_on` (switched on and configured) a reading is expected every day.
+    """
 
     @dg.multi_asset(
         name=f"read_{connector.name}",
-        specs=[spec for stream in connector.streams for spec in _specs(connector, stream)],
-        check_specs=[check for stream in connector.streams for check in _check_specs(connector, stream)],
+        specs=[spec for stream in connector.streams for spec in _specs(connector, stream, is_on)],
+        check_specs=[
+            check for s in connector.streams for check in source_checks.specs(connector, s, parsed_key(connector, s))
+        ],
         partitions_def=DAYS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=connector.name,
@@ -61,8 +66,11 @@ def source_assets(connector: Connector) -> dg.AssetsDefinition:
     def read(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
         days = [date.fromisoformat(key) for key in context.partition_keys]
         outcomes, troubles = _read_days(context, lake.open(), connector, days)
+        n_refused = sum(t.is_refusal for t in troubles)
         for stream in connector.streams:
-            yield from _checks(connector, stream, lake.open(), days, [o for o in outcomes if o.stream == stream.name])
+            mine = [o for o in outcomes if o.stream == stream.name]
+            key = parsed_key(connector, stream)
+            yield from source_checks.results(connector, stream, key, lake.open(), days, mine, n_refused)
         if troubles:
             raise _failure(troubles, len(days))
 
@@ -90,35 +98,25 @@ def _lines(troubles: Sequence[Trouble], n_days: int) -> list[str]:
     return lines
 
 
-def _specs(connector: Connector, stream: Stream) -> list[dg.AssetSpec]:
-    about = f"{stream.title}. {connector.quota}"
+def _specs(connector: Connector, stream: Stream, is_on: bool) -> list[dg.AssetSpec]:
     common = {
-        "group_name": GROUPS[connector.signal], "partitions_def": DAYS, "skippable": True,
+        "group_name": guide.READ[connector.signal], "partitions_def": DAYS, "skippable": True,
         "kinds": {"parquet"}, "owners": [],
     }  # fmt: skip
     raw = dg.AssetSpec(
         raw_key(connector, stream),
-        description=f"{connector.title}, as received, without names or words of people. {about}",
+        description=guide.of_raw(connector, stream),
         metadata={"terms": connector.terms, "retention_days": connector.retention_days or "no limit set"},
         **common,  # type: ignore[arg-type]
     )
-    verbs = "; ".join(f"{v.value} = {m.native}: {m.meaning}" for v, m in connector.verbs.items())
     parsed = dg.AssetSpec(
         parsed_key(connector, stream),
         deps=[raw.key],
-        description=f"{connector.title} in our words. {verbs}",
+        description=guide.of_parsed(connector, stream),
+        freshness_policy=dg.FreshnessPolicy.time_window(STALE, LATE) if is_on else None,
         **common,  # type: ignore[arg-type]
     )
     return [raw, parsed]
-
-
-def _check_specs(connector: Connector, stream: Stream) -> list[dg.AssetCheckSpec]:
-    key = parsed_key(connector, stream)
-    return [
-        dg.AssetCheckSpec("failed_reads", asset=key, description="Few reads failed on the days read."),
-        dg.AssetCheckSpec("fresh", asset=key, description=f"The last good day is at most {STALE_DAYS} days old."),
-        dg.AssetCheckSpec("grain", asset=key, description="No reading is there twice."),
-    ]
 
 
 def _read_days(
@@ -127,6 +125,7 @@ def _read_days(
     """Read day after day; returns what happened and what failed. A failed day stops no other day."""
     outcomes: list[pull.StreamDay] = []
     troubles: list[Trouble] = []
+    before = {s.name: _rows_before(context, connector, s) for s in connector.streams}
     for day in days:
         try:
             found = pull.pull_day(lake, connector, day)
@@ -139,92 +138,45 @@ def _read_days(
             outcomes += found
             troubles += [Trouble(o.day, o.stream, str(o.error)) for o in found if o.is_failed]
             for outcome in found:
-                _record(context, lake, connector, outcome)
+                _record(context, lake, connector, outcome, before)
         done(f"{connector.title} {day}")
     return outcomes, troubles
 
 
-def _record(context: dg.AssetExecutionContext, lake: Lake, connector: Connector, outcome: pull.StreamDay) -> None:
-    """Tell Dagster about one stream's day; a failed day is not a materialisation."""
+def _rows_before(context: dg.AssetExecutionContext, connector: Connector, stream: Stream) -> Rows:
+    """Rows of the last materialisation of raw and parsed; None where there is none."""
+    keys = raw_key(connector, stream), parsed_key(connector, stream)
+    events = [context.instance.get_latest_materialization_event(key) for key in keys]
+    made = [event.asset_materialization if event else None for event in events]
+    numbers = [m.metadata.get(ROW_COUNT) if m else None for m in made]
+    return tuple(n.value if isinstance(n, dg.IntMetadataValue) else None for n in numbers)
+
+
+def _record(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    connector: Connector,
+    outcome: pull.StreamDay,
+    before: dict[str, Rows],
+) -> None:
+    """Tell Dagster about one stream's day, beside the day materialised before; a failed day is no materialisation."""
     if outcome.is_failed:
         return
     stream, day = connector.stream(outcome.stream), outcome.day.isoformat()
-    numbers = {"requests": outcome.n_requests, "failed_reads": outcome.n_failed, "usd": outcome.usd}
-    for key, rows, layer in (
-        (raw_key(connector, stream), outcome.n_rows, "raw"),
-        (parsed_key(connector, stream), outcome.n_parsed, pull.PARSED_LAYER[connector.signal]),
-    ):
+    numbers: dict[str, Any] = {"requests": outcome.n_requests, "failed_reads": outcome.n_failed, "usd": outcome.usd}
+    numbers |= {"first_error": outcome.error} if outcome.error else {}
+    layers = ("raw", pull.PARSED_LAYER[connector.signal])
+    now = (outcome.n_rows, outcome.n_parsed)
+    keys = (raw_key(connector, stream), parsed_key(connector, stream))
+    for key, layer, rows, was in zip(keys, layers, now, before[stream.name], strict=True):
         path = lake.path(Part(layer, connector.name, stream.name, outcome.day))
-        metadata: dict[str, Any] = {"dagster/row_count": rows, "path": dg.MetadataValue.path(str(path)), **numbers}
-        if outcome.error:
-            metadata["first_error"] = outcome.error
+        metadata = {**rows_told(rows, was), "path": dg.MetadataValue.path(str(path)), **numbers}
         context.log_event(dg.AssetMaterialization(key, partition=day, metadata=metadata))
+    before[stream.name] = now
 
 
-def _checks(
-    connector: Connector, stream: Stream, lake: Lake, days: list[date], outcomes: list[pull.StreamDay]
-) -> Iterator[dg.AssetCheckResult]:
-    key = parsed_key(connector, stream)
-    yield _failed_reads(key, outcomes, days)
-    yield _fresh(key, lake, connector, stream, days)
-    yield _grain(key, lake, connector, stream, days)
-
-
-def _failed_reads(key: dg.AssetKey, outcomes: list[pull.StreamDay], days: list[date]) -> dg.AssetCheckResult:
-    rows, failed = sum(o.n_rows for o in outcomes), sum(o.n_failed for o in outcomes)
-    parsed, unreadable = sum(o.n_parsed for o in outcomes), sum(o.n_unreadable for o in outcomes)
-    share = max(failed / rows, unreadable / max(parsed, 1)) if rows else float(len(outcomes) < len(days))
-    numbers = {
-        "failed_reads": failed, "reads": rows, "failed_readings": unreadable, "readings": parsed, "share": share,
-        "requests": sum(o.n_requests for o in outcomes), "usd": float(sum(o.usd for o in outcomes)),
-    }  # fmt: skip
-    return dg.AssetCheckResult(
-        check_name="failed_reads",
-        asset_key=key,
-        passed=share <= WARN_FAILED_SHARE,
-        severity=dg.AssetCheckSeverity.ERROR if share > ERROR_FAILED_SHARE else dg.AssetCheckSeverity.WARN,
-        description=_said(outcomes, len(days)),
-        metadata=numbers,
-    )
-
-
-def _said(outcomes: list[pull.StreamDay], n_days: int) -> str:
-    """How well a stream was read, in words."""
-    rows, failed = sum(o.n_rows for o in outcomes), sum(o.n_failed for o in outcomes)
-    parsed, unreadable = sum(o.n_parsed for o in outcomes), sum(o.n_unreadable for o in outcomes)
-    said = []
-    if missing := n_days - len(outcomes):
-        said.append(f"not read on {missing} of {counted(n_days, 'day')}")
-    if failed:
-        said.append(
-            f"{failed:,} of {counted(rows, 'read')} failed, first: {next(o.error for o in outcomes if o.error)}"
-        )
-    elif unreadable:
-        said.append(f"{unreadable:,} of {counted(parsed, 'number')} missing: has the source renamed a field?")
-    return "; ".join(said) or f"{counted(rows, 'read')}, none failed"
-
-
-def _fresh(key: dg.AssetKey, lake: Lake, connector: Connector, stream: Stream, days: list[date]) -> dg.AssetCheckResult:
-    """Against today for a run that includes today, else against the last day asked for (a backfill is not stale)."""
-    layer, wanted = pull.PARSED_LAYER[connector.signal], min(max(days), datetime.now(UTC).date())
-    last = max((p.day for p in lake.parts(layer, connector.name, stream.name) if p.day <= wanted), default=None)
-    passed = last is not None and wanted - last <= timedelta(days=STALE_DAYS)
-    return dg.AssetCheckResult(
-        check_name="fresh",
-        asset_key=key,
-        passed=passed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Last day read: {last or 'never'}; wanted: {wanted}.",
-    )
-
-
-def _grain(key: dg.AssetKey, lake: Lake, connector: Connector, stream: Stream, days: list[date]) -> dg.AssetCheckResult:
-    layer, grain = pull.PARSED_LAYER[connector.signal], GRAINS[connector.signal]
-    parts = [p for p in lake.parts(layer, connector.name, stream.name) if p.day in days]
-    select = f"""
-        SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM parts GROUP BY day, {grain})
-    """
-    twice = lake.query(parts, layer, select)[0][0]
-    return dg.AssetCheckResult(
-        check_name="grain", asset_key=key, passed=twice == 0, description=f"{twice} readings are there twice ({grain})."
-    )
+def rows_told(now: int, before: int | None) -> dict[str, Any]:
+    """Rows now and before, as metadata; nothing is compared with what is not known."""
+    if before is None:
+        return {ROW_COUNT: now, "rows_before": "unknown: made for the first time"}
+    return {ROW_COUNT: now, "rows_before": before, "rows_change": f"{now - before:+,}"}

@@ -1,43 +1,26 @@
-"""Assets of everything after reading: retention, one per SQL file, the models, the published warehouse, the report."""
+"""Assets of tables: one per SQL file, one per model; each says what changed and is checked."""
 
-import base64
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pyarrow.parquet as pq
 
 from connectors.base import Connector
-from connectors.errors import TallyrankError
-from dashboards.report import write_report
-from pipelines import publish, pull, retention, sqlfile
-from pipelines.defs.resources import LakeResource, done
-from pipelines.defs.sources import parsed_key, raw_key
+from dashboards.source_plots import health_png
+from pipelines import changes, pull, sqlfile
+from pipelines.defs import guide, table_checks
+from pipelines.defs.resources import AnalysisResource, LakeResource, done
+from pipelines.defs.showing import markdown, or_failure, plot
+from pipelines.defs.sources import parsed_key, raw_key, rows_told
 from pipelines.evidence import table as evidence
+from pipelines.lake import Lake
 
 RETENTION = dg.AssetKey("retention")
 POOL = "warehouse"
-T = TypeVar("T")
-MOST_ROWS_SHOWN = 200
-
-
-def retention_asset(connectors: dict[str, Connector]) -> dg.AssetsDefinition:
-    """Deletes what a platform's terms do not let us keep."""
-    limits = "; ".join(f"{c.title} {c.retention_days} days" for c in connectors.values() if c.retention_days)
-    forgetful = ", ".join(c.title for c in connectors.values() if c.forgets_deleted)
-    about = f"Deletes readings kept too long: {limits}. Forgets posts that are gone there: {forgetful}."
-
-    @dg.asset(key=RETENTION, group_name="published", pool=POOL, description=about)
-    def kept(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
-        gone = retention.purge(lake.open(), connectors.values(), datetime.now(UTC))
-        forgotten = retention.forget_deleted(lake.open(), connectors.values())
-        done("retention")
-        for doubt in forgotten.doubts:
-            context.log.warning(doubt)
-        numbers = {"deleted_files": len(gone), "forgotten_posts": forgotten.n_posts}
-        return dg.MaterializeResult(metadata={**numbers, "doubts": "; ".join(forgotten.doubts) or "none"})
-
-    return kept
+DRAWN = {"source_health": health_png}
+Made = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
 def table_asset(table: sqlfile.SqlTable, connectors: dict[str, Connector]) -> dg.AssetsDefinition:
@@ -46,18 +29,51 @@ def table_asset(table: sqlfile.SqlTable, connectors: dict[str, Connector]) -> dg
     @dg.asset(
         name=table.name,
         deps=[*_upstream(table, connectors)],
-        group_name=table.layer,
+        group_name=guide.OF_LAYER[table.layer],
         kinds={"duckdb", "sql"},
         pool=POOL,
-        description=table.header.description,
+        description=guide.of_table(table),
         metadata={"grain": ", ".join(table.header.grain), "dagster/column_schema": _schema(table)},
+        check_specs=[table_checks.audit_spec(table), *table_checks.usable_specs(table)],
     )
-    def made(lake: LakeResource) -> dg.MaterializeResult[None]:
-        rows = _or_failure(lambda: sqlfile.build(lake.open(), table))
+    def made(lake: LakeResource) -> Made:
+        folder = lake.open()
+        path = folder.table_path(table.name)
+        with changes.kept(path) as before:
+            try:
+                or_failure(lambda: sqlfile.build(folder, table))
+            except dg.Failure as fault:
+                yield table_checks.audited(table, str(fault.description))
+                raise
+            yield dg.MaterializeResult(
+                metadata=_told(table.name, before, path, table.header.columns) | _drawn(folder, table.name)
+            )
+        yield table_checks.audited(table)
+        yield from table_checks.usable(table, folder)
         done(table.name)
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
     return made
+
+
+def _told(name: str, before: Path | None, now: Path, comments: Mapping[str, str]) -> dict[str, Any]:
+    """Rows now and before, the columns with their types, and what changed where that can be said in words."""
+    rows = rows_told(_n_rows(now), _n_rows(before) if before else None)
+    columns = [dg.TableColumn(f.name, str(f.type), comments.get(f.name)) for f in pq.read_schema(now)]
+    rows["dagster/column_schema"] = dg.TableSchema(columns=columns)
+    changed = changes.of_table(name, before, now)
+    return rows if changed is None else rows | {"what_changed": dg.MetadataValue.md(changed)}
+
+
+def _n_rows(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _drawn(lake: Lake, name: str) -> dict[str, dg.MetadataValue]:
+    """The picture of a table that has one."""
+    if name not in DRAWN:
+        return {}
+    with lake.connect(name) as con:
+        return plot(name, DRAWN[name](evidence.rows_of(con, name)))
 
 
 def _upstream(table: sqlfile.SqlTable, connectors: dict[str, Connector]) -> set[dg.AssetKey]:
@@ -76,14 +92,6 @@ def _schema(table: sqlfile.SqlTable) -> dg.TableSchema:
     return dg.TableSchema(columns=columns)
 
 
-def _or_failure(work: Callable[[], T]) -> T:
-    """Run work whose errors are already words for people; Dagster then shows them without a traceback."""
-    try:
-        return work()
-    except TallyrankError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
-
-
 def model_asset(table: evidence.ModelTable) -> dg.AssetsDefinition:
     """The asset of one model: its table, and its rows and picture in the UI."""
     columns = [dg.TableColumn(name, str(kind), comment) for name, (kind, comment) in table.columns.items()]
@@ -91,69 +99,26 @@ def model_asset(table: evidence.ModelTable) -> dg.AssetsDefinition:
     @dg.asset(
         name=table.name,
         deps=list(table.reads),
-        group_name="models",
+        group_name=guide.EVIDENCE,
         kinds={"numpy"},
         pool=POOL,
-        description=table.description,
+        description=guide.of_model(table),
         metadata={"dagster/column_schema": dg.TableSchema(columns=columns)},
+        check_specs=table_checks.enough_specs(table),
     )
-    def made(lake: LakeResource) -> dg.MaterializeResult[None]:
-        rows = _or_failure(lambda: evidence.build(lake.open(), table))
+    def made(lake: LakeResource, analysis: AnalysisResource) -> Made:
+        folder = lake.open()
+        path = folder.table_path(table.name)
+        with changes.kept(path) as before:
+            rows = or_failure(lambda: _built(folder, table, analysis))
+            shown = {"rows": dg.MetadataValue.md(markdown(rows)), **plot(table.name, table.draw(rows))}
+            yield dg.MaterializeResult(metadata=_told(table.name, before, path, table.comments) | shown)
+        yield from table_checks.enough(table, rows)
         done(table.name)
-        shown = {"rows": dg.MetadataValue.md(_markdown(rows)), **_plot(table, rows)}
-        return dg.MaterializeResult(metadata={"dagster/row_count": len(rows), **shown})
 
     return made
 
 
-def _markdown(rows: evidence.Rows) -> str:
-    """Rows as a Markdown table, lists left out: pictures show those."""
-    if not rows:
-        return "Nothing to show yet."
-    names = [n for n in rows[0] if not any(isinstance(r[n], list) for r in rows)]
-    lines = ["| " + " | ".join(_cell(r[n]) for n in names) + " |" for r in rows[:MOST_ROWS_SHOWN]]
-    return "\n".join(["| " + " | ".join(names) + " |", "|---" * len(names) + "|", *lines])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "unknown"
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return " ".join(text.replace("|", "/").split())
-
-
-def _plot(table: evidence.ModelTable, rows: evidence.Rows) -> dict[str, dg.MetadataValue]:
-    """The table as a picture that the UI shows without scripts."""
-    picture = table.draw(rows)
-    if not picture:
-        return {}
-    return {"plot": dg.MetadataValue.md(f"![{table.name}](data:image/png;base64,{base64.b64encode(picture).decode()})")}
-
-
-@dg.asset(
-    deps=[*sqlfile.tables(), *evidence.tables()],
-    group_name="published",
-    kinds={"duckdb"},
-    pool=POOL,
-    description="data/warehouse.duckdb: every table with its comments, built aside and renamed into place.",
-)
-def warehouse(lake: LakeResource) -> dg.MaterializeResult[None]:
-    """The database that people open."""
-    rows = publish.publish(lake.open())
-    done("warehouse")
-    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(lake.open().warehouse)), **rows})
-
-
-@dg.asset(
-    deps=["warehouse"],
-    group_name="published",
-    kinds={"plotly"},
-    pool=POOL,
-    description="data/report.html: one file, failures first.",
-)
-def report(lake: LakeResource) -> dg.MaterializeResult[None]:
-    """The report that people read."""
-    path = lake.open().root / "report.html"
-    write_report(lake.open().warehouse, path)
-    done("report")
-    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(path))})
+def _built(lake: Lake, table: evidence.ModelTable, analysis: AnalysisResource) -> evidence.Rows:
+    with analysis.applied(lake):
+        return evidence.build(lake, table)

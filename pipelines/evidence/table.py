@@ -21,7 +21,7 @@ from pipelines import evidence
 from pipelines.lake import Lake, replaced
 
 Rows = list[dict[str, Any]]
-TEXT, REAL, WHOLE, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+TEXT, REAL, WHOLE, FLAG, DAY = pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.date32()
 REALS = pa.list_(REAL)
 WHO = {
     "engine": (TEXT, "Search engine or ranking."),

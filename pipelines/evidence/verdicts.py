@@ -12,7 +12,7 @@ from dashboards.plots import verdicts_png
 from models.verdict import Adjusted, Correlation, Evidence, Trial, Verdict, verdicts
 from pipelines.evidence import quasi_experiment, timing
 from pipelines.evidence.table import REAL, TEXT, WHO, WHOLE, ModelTable, Rows, rows_of
-from pipelines.experiment_score import kept_results
+from pipelines.experiment.score import kept_results
 from pipelines.lake import Lake
 
 READS = ("association", "adjusted", "timing", "quasi_experiment", "serp_results", "stg_totals")

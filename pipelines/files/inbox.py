@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import typer
 
 from connectors.errors import TallyrankError
 from pipelines.console import counted, out, table
-from pipelines.files import imports, known
+from pipelines.files import aliases, imports, known
 from pipelines.files.aliases import add_aliases
 from pipelines.files.choosing import Choice, Options, Request, choose, unread
 from pipelines.files.dialect import date_words
@@ -30,6 +31,15 @@ LAYERS = {
 NO_DAY = date(1970, 1, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What came of an import: rows kept, rows set aside, and whether anything in the lake is otherwise than before."""
+
+    n_rows: int
+    n_rejects: int
+    is_new: bool
+
+
 def import_file(
     folder: Path,
     kind: str,
@@ -38,7 +48,7 @@ def import_file(
     constants: dict[str, str],
     options: Options = Options(),  # noqa: B008  frozen
     agree: Callable[[], bool] | None = None,
-) -> None:
+) -> Kept:
     """Import a file into the lake and say what was understood. The same file again, understood alike, changes nothing;
     understood otherwise, it takes the place of what was imported of it before.
 
@@ -55,7 +65,7 @@ def import_file(
         title = f"{choice.format.title if choice.format else 'columns'} as in {file.name}"
         path = known.remember(folder, options.save_mapping, kind, choice.found.plan, title)
         out.print(f"mapping saved in {path}: --mapping {options.save_mapping} uses it", markup=False)
-    _keep(Lake(folder), request, choice)
+    return _keep(Lake(folder), request, choice)
 
 
 def _asked() -> bool:
@@ -110,8 +120,9 @@ def _spelling(plan: Plan) -> Iterator[str]:
         yield f"a row without a position is a page that was looked for and not found{more}"
 
 
-def _keep(lake: Lake, request: Request, choice: Choice) -> None:
+def _keep(lake: Lake, request: Request, choice: Choice) -> Kept:
     found = choice.found
+    leads = _written_at(lake, aliases.PART)
     n_days = n_new = 0
     words, earlier = "", Earlier()
     if request.kind in LAYERS:
@@ -140,6 +151,14 @@ def _keep(lake: Lake, request: Request, choice: Choice) -> None:
         words = add_aliases(lake, beside)
     if words:
         out.print(words)
+    is_new = bool(n_new or earlier.replaced) or leads != _written_at(lake, aliases.PART)
+    return Kept(found.table.num_rows, len(found.rejects), is_new)
+
+
+def _written_at(lake: Lake, part: Part) -> int | None:
+    """When a part was written last; None where there is none."""
+    path = lake.path(part)
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def by_day(table: pa.Table, moment: str) -> Iterator[tuple[date, pa.Table]]:

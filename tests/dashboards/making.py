@@ -72,9 +72,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 OTHERS = """
     CREATE TABLE serp_results (keyword_id VARCHAR, list_id VARCHAR, page_key VARCHAR, ranked_at TIMESTAMPTZ);
     CREATE TABLE stg_observations (status VARCHAR);
-    CREATE TABLE source_health (
-        connector VARCHAR, stream VARCHAR, day DATE, n_reads BIGINT, n_failed BIGINT, n_not_found BIGINT,
-        first_error VARCHAR, n_failed_readings BIGINT, is_failed BOOLEAN
+    CREATE TABLE source_status (
+        connector VARCHAR, stream VARCHAR, last_day DATE, last_good_day DATE, state VARCHAR, n_reads BIGINT,
+        n_failed BIGINT, n_not_found BIGINT, n_failed_readings BIGINT, first_error VARCHAR, days_with_failures BIGINT
     );
 """
 

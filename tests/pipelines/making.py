@@ -149,9 +149,17 @@ def votes_in_memory(
             place = "'test' AS connector, 'all' AS stream, DATE '2026-01-01' AS day"
             con.execute(f"CREATE TABLE {name} AS SELECT *, {place} FROM arrow")
             con.unregister("arrow")
-        for each in sqlfile.tables().values():
-            if not each.reads & {"covariates", "reads"}:
-                con.execute(f"CREATE TABLE {each.name} AS {each.query}")
-                if is_audited:
-                    sqlfile.audit(con, each, each.name)
+        for each in needed_by(table):
+            con.execute(f"CREATE TABLE {each.name} AS {each.query}")
+            if is_audited:
+                sqlfile.audit(con, each, each.name)
         return rows(con, f"FROM {table} ORDER BY {order}")
+
+
+def needed_by(name: str) -> list[sqlfile.SqlTable]:
+    """A table and all tables that it is made from, each after those it reads."""
+    needed = {name}
+    for each in reversed(sqlfile.tables().values()):
+        if each.name in needed:
+            needed |= each.reads
+    return [each for each in sqlfile.tables().values() if each.name in needed]

@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from connectors.errors import TallyrankError
 from connectors.records import RankKind, Verb
-from pipelines import experiment_cli, sqlfile
-from pipelines.experiment import Wish, design
-from pipelines.experiment_history import growth, opened, places, votes
-from pipelines.experiment_plan import ResultList, digests, read_plan, write_plan
-from pipelines.experiment_score import keep, kept_results, score, sentence
+from pipelines import sqlfile
+from pipelines.experiment import command
+from pipelines.experiment.design import Wish, design
+from pipelines.experiment.history import growth, opened, places, votes
+from pipelines.experiment.plan import ResultList, digests, read_plan, write_plan
+from pipelines.experiment.score import keep, kept_results, score, sentence
 from pipelines.lake import Lake
 from tests.pipelines.making import START, fill, result, seen
 
@@ -437,8 +438,8 @@ def run(monkeypatch):
     """The commands on a day of our choice; returns (exit code, output), raising what the command line would print."""
 
     def invoke(today, *arguments):
-        monkeypatch.setattr(experiment_cli, "today", lambda: today)
-        answer = CliRunner(env={"COLUMNS": "200"}).invoke(experiment_cli.app, [str(a) for a in arguments])
+        monkeypatch.setattr(command, "today", lambda: today)
+        answer = CliRunner(env={"COLUMNS": "200"}).invoke(command.app, [str(a) for a in arguments])
         if answer.exception and not isinstance(answer.exception, SystemExit):
             raise answer.exception
         return answer.exit_code, answer.output

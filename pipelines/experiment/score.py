@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from connectors.errors import TallyrankError
 from models.trials.experiment import Floats, PairedTest, Verdict, changes, fewest_pairs, paired_test, verdict
-from pipelines import experiment_history as past
-from pipelines.experiment_plan import FOLDER, Plan, digests
+from pipelines.experiment import history as past
+from pipelines.experiment.plan import FOLDER, Plan, digests
 from pipelines.lake import Lake, replaced
 
 RESULT_SCHEMA = pa.schema(

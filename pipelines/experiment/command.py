@@ -14,8 +14,8 @@ from connectors.records import RankKind, Verb
 from pipelines.console import err, out, table
 
 if TYPE_CHECKING:
-    from pipelines.experiment import Design
-    from pipelines.experiment_score import Score
+    from pipelines.experiment.design import Design
+    from pipelines.experiment.score import Score
     from pipelines.lake import Lake
 
 app = typer.Typer(
@@ -85,8 +85,8 @@ def design(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Pair pages by their history, toss a coin per pair, and say beforehand what the experiment can find."""
-    from pipelines import experiment
-    from pipelines.experiment_plan import plan_path, write_plan
+    from pipelines.experiment import design as experiment
+    from pipelines.experiment.plan import plan_path, write_plan
 
     if verb is None:  # required by hand: a missing choice makes Typer's message many lines long
         raise typer.BadParameter(f"--verb is missing: {', '.join(Verb)}")
@@ -166,8 +166,8 @@ def score(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Compare promoted pages with their twins when the plan's days are over; refuses early looks and edited plans."""
-    from pipelines import experiment_score
-    from pipelines.experiment_plan import read_plan
+    from pipelines.experiment import score as experiment_score
+    from pipelines.experiment.plan import read_plan
 
     lake = _lake(data)
     result = experiment_score.score(lake, read_plan(plan), today(), peek)
@@ -176,7 +176,7 @@ def score(
 
 
 def _tell_score(result: Score, kept: Path | None, format: Format) -> None:
-    from pipelines.experiment_score import days_left, sentence
+    from pipelines.experiment.score import days_left, sentence
 
     late = days_left(result.plan, result.last_day)
     if format is Format.JSON:

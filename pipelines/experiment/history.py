@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from connectors.errors import TallyrankError
 from models.trials.experiment import Floats
-from pipelines.experiment_plan import ResultList
+from pipelines.experiment.plan import ResultList
 from pipelines.lake import Lake
 
 UNKNOWN_DEPTH = 100  # positions are cut here where no list says how deep it was read

@@ -1,6 +1,6 @@
 """Design an experiment from the user's own history: which pages, in which pairs, for how long, and what it could find.
 
-Scoring it is in experiment_score.py, the plan file in experiment_plan.py, reading the lake in experiment_history.py.
+Scoring it is in score.py, the plan file in plan.py, reading the lake in history.py.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from models.trials.experiment import (
     pairs_needed,
     spread,
 )
-from pipelines import experiment_history as past
-from pipelines.experiment_history import Candidate
-from pipelines.experiment_plan import NAME, Page, Pair, Plan, ResultList
+from pipelines.experiment import history as past
+from pipelines.experiment.history import Candidate
+from pipelines.experiment.plan import NAME, Page, Pair, Plan, ResultList
 from pipelines.lake import Lake
 from pipelines.pages import listed
 

@@ -1,0 +1,1 @@
+"""What notebooks are made of: example questions to the warehouse, and answers as tables and charts."""

@@ -1,0 +1,69 @@
+"""What all figures of the web app share. Colours of text and lines come from the style sheet, in light and in dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboards.words import ACCENT, SECOND
+
+PALETTE = (ACCENT, SECOND, "#00806f", "#8e4fa8", "#b8336a", "#5f7a1f", "#7a6a55", "#3f8ea8")
+TALL, SHORT = 420, 280
+CONFIG: Any = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+
+
+def plain(text: str, most: int = 60) -> str:
+    """A name from outside as a label: no markup in it, its direction kept to itself, and not endless.
+
+    Plotly reads a subset of HTML in labels, so `<` and `&` are written as entities.
+    """
+    short = text if len(text) <= most else f"{text[: most - 1]}…"
+    return escape(f"\u2068{short}\u2069" if not text.isascii() else short)
+
+
+CLEAR = "rgba(0,0,0,0)"
+
+
+def laid_out(figure: go.Figure, height: int = TALL, **layout: object) -> go.Figure:
+    """The figure on a transparent ground, with room for its labels and none wasted."""
+    figure.update_layout(
+        template="plotly_white",
+        height=height,
+        colorway=list(PALETTE),
+        margin={"l": 10, "r": 10, "t": 16, "b": 44},
+        font={"family": "system-ui, sans-serif", "size": 13},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        hoverlabel={"align": "left"},
+    )
+    figure.update_layout(**layout)
+    figure.update_xaxes(automargin=True, zeroline=False, fixedrange=True)
+    figure.update_yaxes(automargin=True, zeroline=False, fixedrange=True)
+    return on_clear_ground(figure)
+
+
+def on_clear_ground(figure: go.Figure) -> go.Figure:
+    """The figure without a ground of its own: the style sheet gives it one, and its ink."""
+    return figure.update_layout(paper_bgcolor=CLEAR, plot_bgcolor=CLEAR)
+
+
+def themed(figure: go.Figure | None) -> go.Figure | None:
+    """A figure of the report, on the web app's ground."""
+    return None if figure is None else on_clear_ground(figure)
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each name, the same for the same list of names."""
+    return {name: PALETTE[n % len(PALETTE)] for n, name in enumerate(names)}
+
+
+def breaks(figure: go.Figure, found: Sequence[dict[str, object]]) -> go.Figure:
+    """Shade the days on which a ruler changed: rows with first_day, last_day and what."""
+    for row in found:
+        figure.add_vrect(
+            x0=row["first_day"], x1=row["last_day"], fillcolor=SECOND, opacity=0.15, line_width=1,
+            line_color=SECOND, layer="below",
+        )  # fmt: skip
+    return figure

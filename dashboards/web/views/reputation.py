@@ -1,0 +1,290 @@
+"""Reputation: whose page one is it when people search for a brand, and what is on its way there?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from dash import Dash, html
+from plotly.subplots import make_subplots
+
+from connectors.errors import TallyrankError
+from dashboards import words
+from dashboards.web import label_form
+from dashboards.web.common import SPAN, shade_breaks, since
+from dashboards.web.figures import laid_out
+from dashboards.web.labels import COMMAND, LABELS, Labels
+from dashboards.web.reputation import (
+    ABOUT_ALL,
+    PAGE_ONE,
+    UNLABELLED,
+    Row,
+    days_of,
+    history,
+    newest,
+    of_series,
+    series_of,
+    warnings,
+)
+from dashboards.web.view import Block, Chart, Filter, Note, Part, Query, Table, View, link
+from dashboards.web.warehouse import Warehouse
+
+KIND = "concat_ws(', ', engine, country, language, device, rank_kind, source)"
+BRANDS = "SELECT DISTINCT brand FROM reputation_days ORDER BY brand"
+QUERIES = f"""
+    SELECT DISTINCT series_id::VARCHAR AS id, query || ' · ' || {KIND} AS label, n_lists
+    FROM reputation_days JOIN keyword_series USING (series_id) WHERE brand = ? ORDER BY n_lists DESC, label
+"""
+COLOURS = {
+    "owned": words.ACCENT, "friendly": "#00806f", "neutral": "#b59a4c", "hostile": "#b8336a", UNLABELLED: words.MUTED,
+}  # fmt: skip
+A_DAY, HEIGHT, LONGEST, MOST_NAMED = 86_400_000, 480, 120, 3  # ms, pixels, characters, warnings
+EXAMPLE = """brands:
+  - name: Acme
+    queries: [acme, acme reviews]
+    friendly: [partner.example]"""
+
+
+def blocks(query: Query) -> Sequence[Block]:
+    """Warnings, the answer, shares, the highest hostile result, the list now, the form, and who labelled what."""
+    series = series_of(query)
+    if series is None:
+        return _nothing_yet()
+    rows, days = newest(query), days_of(query, series, since(query, series["last_day"]))
+    warned = warnings(rows)
+    form = label_form.form(query, rows, series)
+    return [
+        *([Note(_warning(warned), is_alarm=True), _warnings(warned)] if warned else []),
+        *(Note(line) for line in _answer(series, days)),
+        _shares(query, series, days),
+        _highest(query, series, days),
+        _now(rows, series, is_open=form is not None),
+        Part(form) if form else Note(f"Labels are set on the command line: {COMMAND}. This page is read-only."),
+        *_told(query),
+    ]
+
+
+def _nothing_yet() -> list[Block]:
+    yaml = html.Pre(EXAMPLE, tabIndex="0")
+    return [
+        Note(
+            "No result list of a brand query is known yet. Name your brands and what people search for in project.yaml "
+            "(in the data folder), as below; then run the sources and analyse. It takes a source of result lists: the "
+            "averages of Search Console show your own pages only, so all of page one would be yours."
+        ),
+        Part(html.Section([html.H2("In project.yaml"), yaml], className="block")),
+        Note(f"What a page is, people say: {COMMAND}. Pages of your sites and of a brand's friends are known at once."),
+    ]
+
+
+def _answer(series: Row, days: pd.DataFrame) -> list[str]:
+    """What page one looks like on the last day, and where the highest hostile result stands."""
+    if days.empty:
+        return [f"No list of “{series['query']}” is known in these days; choose more of them."]
+    last = days.iloc[-1]
+    n = int(last["n_results"])
+    where = f"Page one of “{series['query']}” on {last['day']:%Y-%m-%d}"
+    if not n:
+        return [f"{where}: none of its results is known.", _hostile(last)]
+    counts = {name: round(last[f"share_{name}"] * n) for name in (*LABELS, UNLABELLED)}
+    parts = [f"{count} {name} ({words.percent(count / n)})" for name, count in counts.items() if count]
+    unsaid = " Unlabelled is not neutral: nobody has said what it is." if counts[UNLABELLED] else ""
+    return [f"{where}: of {n} result{'' if n == 1 else 's'}, {', '.join(parts)}.{unsaid}", _hostile(last)]
+
+
+def _hostile(last: pd.Series[Any]) -> str:
+    if pd.isna(last["hostile_position"]):
+        return "No result among the first fifty is labelled hostile. Unlabelled ones may be."
+    place = f"The highest hostile result is {_short(last['hostile_url'])} at place {last['hostile_position']:.3g}"
+    if not last["days_there"]:
+        return f"{place}: below page one."
+    there = int(last["days_there"])
+    return f"{place}. A hostile result has stood there or higher for {there} list{'' if there == 1 else 's'} in a row."
+
+
+def _short(url: str) -> str:
+    return url if len(url) <= LONGEST else f"{url[: LONGEST - 1]}…"
+
+
+def _warning(warned: Sequence[Row]) -> str:
+    named = "; ".join(
+        f"{_short(r['url'])} at place {r['position']:.3g} for “{r['query']}”" for r in warned[:MOST_NAMED]
+    )
+    more = f"; and {len(warned) - MOST_NAMED} more" if len(warned) > MOST_NAMED else ""
+    pages = "a hostile page below page one gains" if len(warned) == 1 else "hostile pages below page one gain"
+    return f"Early warning: {pages} votes: {named}{more}."
+
+
+def _warnings(warned: Sequence[Row]) -> Block:
+    data = pd.DataFrame([row | {"address": link("page", page=row["page_key"])} for row in warned])
+    columns = {
+        "query": "search", "position": "position", "url": "page", "n_platforms_rising": "platforms rising",
+        "rising": "where it gains", "day": "list of",
+    }  # fmt: skip
+    return Table(
+        "warnings",
+        "Early warnings",
+        data,
+        "Hostile pages that are not on page one and gained votes in the seven days up to the list, over all searches "
+        "for the brand. Gaining votes does not say that they will rise: the Verdicts say what votes do.",
+        columns,
+        {"url": "address"},
+    )
+
+
+def _shares(query: Query, series: Row, days: pd.DataFrame) -> Block:
+    figure = go.Figure()
+    for name in (*LABELS, UNLABELLED):
+        figure.add_bar(
+            x=days["day"], y=days[f"share_{name}"], name=name, width=A_DAY,
+            marker={"color": COLOURS[name], "line": {"width": 0}, "pattern": {"shape": PATTERNS.get(name, "")}},
+            hovertemplate="%{x|%Y-%m-%d}: %{y:.0%}<extra>" + name + "</extra>",
+        )  # fmt: skip
+    laid_out(figure, barmode="stack", bargap=0, showlegend=True, legend={"traceorder": "normal"})
+    figure.update_yaxes(range=[0, 1], tickformat=".0%", title_text=f"share of the first {PAGE_ONE}")
+    shaded = _shaded(figure, query, series, days)
+    return Chart(
+        "shares",
+        "Whose page one is it?",
+        figure if len(days) else None,
+        "Each bar is one day's page one, by what people called its results; hatched grey is what nobody has labelled, "
+        "which is never guessed. Labels are those that hold now, also for days before they were set, so a change shows "
+        f"that results moved, not that opinions did. A day without a list is empty.{shaded}",
+        days,
+        "No list of this search is known in these days.",
+    )
+
+
+PATTERNS = {"hostile": "x", UNLABELLED: "/"}  # told apart without colours too
+
+
+def _shaded(figure: go.Figure, query: Query, series: Row, days: pd.DataFrame) -> str:
+    """Shade the breaks of the ranking, and say which."""
+    if days.empty:
+        return ""
+    ends = (days["day"].min().date(), days["day"].max().date())
+    found = shade_breaks(figure, query, series["engine"], series["rank_kind"], ends)
+    return f" Shaded: {' '.join(found)}" if found else ""
+
+
+def _highest(query: Query, series: Row, days: pd.DataFrame) -> Block:
+    """Where the highest hostile result stands, and for how many lists it has."""
+    whole = _every_day(days)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.65, 0.35])
+    figure.add_scatter(
+        x=whole["day"], y=whole["hostile_position"], mode="lines+markers", connectgaps=False, name="position",
+        line={"color": COLOURS["hostile"]}, hovertemplate="%{x|%Y-%m-%d}: place %{y:.3g}<extra></extra>", row=1, col=1,
+    )  # fmt: skip
+    figure.add_bar(
+        x=whole["day"], y=whole["days_there"], name="lists in a row", width=A_DAY * 0.8,
+        marker={"color": COLOURS["hostile"]}, hovertemplate="%{x|%Y-%m-%d}: %{y} in a row<extra></extra>", row=2, col=1,
+    )  # fmt: skip
+    figure.add_hline(y=PAGE_ONE + 0.5, line_dash="dot", line_color=words.MUTED, row=1, col=1)
+    laid_out(figure, HEIGHT, showlegend=False)
+    shaded = _shaded(figure, query, series, days)
+    figure.update_yaxes(autorange="reversed", title_text="position (1 is best)", row=1, col=1)
+    figure.update_yaxes(rangemode="tozero", title_text="lists in a row", row=2, col=1)
+    return Chart(
+        "highest",
+        "The highest hostile result",
+        figure if days["hostile_position"].notna().any() else None,
+        "Above, its place on each day; the dotted line is the end of page one, and a gap is a day without a list or "
+        "without a hostile result among the first fifty. Below, for how many lists in a row a hostile result has stood "
+        f"at that place or higher: 0 when none is on page one. It need not be the same page all the time.{shaded}",
+        days[["day", "hostile_position", "hostile_url", "days_there", "n_warnings"]],
+        "No result among the first fifty of this search is labelled hostile. Unlabelled ones may be.",
+    )
+
+
+def _every_day(days: pd.DataFrame) -> pd.DataFrame:
+    """The days with those between that have no list, unknown there, so that no line leads across them."""
+    if days.empty:
+        return days
+    calendar = pd.DataFrame({"day": pd.date_range(days["day"].min(), days["day"].max())})
+    return calendar.merge(days.assign(day=pd.to_datetime(days["day"])), on="day", how="left")
+
+
+def _now(rows: Sequence[Row], series: Row, *, is_open: bool) -> Table:
+    """The newest list with its labels, those of the ledger that wait for the next analysis included."""
+    columns = {"position": "position", "url": "page", "said": "label", "by": "set by", "suggested": "a suggestion"}
+    columns |= {"n_platforms_rising": "platforms rising"}
+    waiting = " Not yet counted: set after the last analysis; the next one counts it." if is_open else ""
+    return Table(
+        label_form.NOW,
+        "The results now",
+        of_series(rows, series),
+        f"The newest list; page one is its first {PAGE_ONE} places.{waiting} Rising: platforms on which it gained "
+        "votes in the seven days before. The suggestion is what the English words of the address sound like to a "
+        "lexicon: a hint for whoever sets labels, often wrong, and counted nowhere.",
+        columns,
+        {"url": "address"},
+        "The newest list is empty.",
+    )
+
+
+def _told(query: Query) -> list[Block]:
+    """The history of labels; faults of the ledger first."""
+    table, faults = _history(query)
+    return [*(Note(fault) for fault in faults), table]
+
+
+def _history(query: Query) -> tuple[Table, Sequence[str]]:
+    data, faults = history(query)
+    whose = "Every label ever set" if query.labels else "The labels that hold (all: tallyrank label --list)"
+    columns = {
+        "labelled_at": "set at (UTC)", "url": "page", "label": "label", "query": "for", "author": "by", "note": "note",
+        "standing": "standing",
+    }  # fmt: skip
+    table = Table(
+        label_form.HISTORY,
+        "Who called what what, and when",
+        data,
+        f"{whose}, the newest first. One for {ABOUT_ALL} replaces all that was said of the page before; a later one for "
+        "a single search holds there alone. Nothing is ever taken out.",
+        columns,
+        empty="Nobody has labelled a page yet.",
+    )
+    return table, faults
+
+
+def _summary(query: Query) -> Sequence[str]:
+    series = series_of(query)
+    if series is None:
+        return ["No result list of a brand query is known yet."]
+    warned = warnings(newest(query))
+    days = days_of(query, series, since(query, series["last_day"]))
+    return [*([_warning(warned)] if warned else []), *_answer(series, days)]
+
+
+def _brands(query: Query) -> list[tuple[str, str]]:
+    return [(r["brand"], r["brand"]) for r in query.rows(BRANDS)]
+
+
+def _queries(query: Query) -> list[tuple[str, str]]:
+    return [(r["id"], r["label"]) for r in query.rows(QUERIES, query["brand"])]
+
+
+def _callbacks(app: Dash, warehouse: Warehouse, labels: Labels | None) -> None:
+    """The form's Save; what it changes on the page is drawn anew."""
+    label_form.connect(app, warehouse, labels, _redrawn)
+
+
+def _redrawn(query: Query) -> tuple[Table, Table]:
+    series = series_of(query)
+    if series is None:
+        raise TallyrankError("the search is not in the data any more; load the page anew")
+    return _now(newest(query), series, is_open=True), _history(query)[0]
+
+
+VIEW = View(
+    "reputation",
+    "Reputation",
+    "When people search for the brand, whose page one is it, and what hostile page is on its way there?",
+    60,
+    blocks,
+    (Filter("brand", "Brand", _brands), Filter("query", "Search", _queries), SPAN),
+    _summary,
+    _callbacks,
+)
