@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 from dash import Dash, html
-from plotly.subplots import make_subplots
 
 from connectors.errors import TallyrankError
 from dashboards import words
 from dashboards.web import label_form
-from dashboards.web.common import SPAN, shade_breaks, since
-from dashboards.web.figures import laid_out
+from dashboards.web.common import SPAN, since
 from dashboards.web.labels import COMMAND, LABELS, Labels
 from dashboards.web.reputation import (
     ABOUT_ALL,
@@ -28,7 +25,8 @@ from dashboards.web.reputation import (
     series_of,
     warnings,
 )
-from dashboards.web.view import Block, Chart, Filter, Note, Part, Query, Table, View, link
+from dashboards.web.reputation_charts import highest, shares
+from dashboards.web.view import Block, Filter, Note, Part, Query, Table, View, link
 from dashboards.web.warehouse import Warehouse
 
 KIND = "concat_ws(', ', engine, country, language, device, rank_kind, source)"
@@ -37,10 +35,7 @@ QUERIES = f"""
     SELECT DISTINCT series_id::VARCHAR AS id, query || ' · ' || {KIND} AS label, n_lists
     FROM reputation_days JOIN keyword_series USING (series_id) WHERE brand = ? ORDER BY n_lists DESC, label
 """
-COLOURS = {
-    "owned": words.ACCENT, "friendly": "#00806f", "neutral": "#b59a4c", "hostile": "#b8336a", UNLABELLED: words.MUTED,
-}  # fmt: skip
-A_DAY, HEIGHT, LONGEST, MOST_NAMED = 86_400_000, 480, 120, 3  # ms, pixels, characters, warnings
+LONGEST, MOST_NAMED = 120, 3  # characters, warnings
 EXAMPLE = """brands:
   - name: Acme
     queries: [acme, acme reviews]
@@ -58,8 +53,8 @@ def blocks(query: Query) -> Sequence[Block]:
     return [
         *([Note(_warning(warned), is_alarm=True), _warnings(warned)] if warned else []),
         *(Note(line) for line in _answer(series, days)),
-        _shares(query, series, days),
-        _highest(query, series, days),
+        shares(query, series, days),
+        highest(query, series, days),
         _now(rows, series, is_open=form is not None),
         Part(form) if form else Note(f"Labels are set on the command line: {COMMAND}. This page is read-only."),
         *_told(query),
@@ -134,78 +129,6 @@ def _warnings(warned: Sequence[Row]) -> Block:
     )
 
 
-def _shares(query: Query, series: Row, days: pd.DataFrame) -> Block:
-    figure = go.Figure()
-    for name in (*LABELS, UNLABELLED):
-        figure.add_bar(
-            x=days["day"], y=days[f"share_{name}"], name=name, width=A_DAY,
-            marker={"color": COLOURS[name], "line": {"width": 0}, "pattern": {"shape": PATTERNS.get(name, "")}},
-            hovertemplate="%{x|%Y-%m-%d}: %{y:.0%}<extra>" + name + "</extra>",
-        )  # fmt: skip
-    laid_out(figure, barmode="stack", bargap=0, showlegend=True, legend={"traceorder": "normal"})
-    figure.update_yaxes(range=[0, 1], tickformat=".0%", title_text=f"share of the first {PAGE_ONE}")
-    shaded = _shaded(figure, query, series, days)
-    return Chart(
-        "shares",
-        "Whose page one is it?",
-        figure if len(days) else None,
-        "Each bar is one day's page one, by what people called its results; hatched grey is what nobody has labelled, "
-        "which is never guessed. Labels are those that hold now, also for days before they were set, so a change shows "
-        f"that results moved, not that opinions did. A day without a list is empty.{shaded}",
-        days,
-        "No list of this search is known in these days.",
-    )
-
-
-PATTERNS = {"hostile": "x", UNLABELLED: "/"}  # told apart without colours too
-
-
-def _shaded(figure: go.Figure, query: Query, series: Row, days: pd.DataFrame) -> str:
-    """Shade the breaks of the ranking, and say which."""
-    if days.empty:
-        return ""
-    ends = (days["day"].min().date(), days["day"].max().date())
-    found = shade_breaks(figure, query, series["engine"], series["rank_kind"], ends)
-    return f" Shaded: {' '.join(found)}" if found else ""
-
-
-def _highest(query: Query, series: Row, days: pd.DataFrame) -> Block:
-    """Where the highest hostile result stands, and for how many lists it has."""
-    whole = _every_day(days)
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.65, 0.35])
-    figure.add_scatter(
-        x=whole["day"], y=whole["hostile_position"], mode="lines+markers", connectgaps=False, name="position",
-        line={"color": COLOURS["hostile"]}, hovertemplate="%{x|%Y-%m-%d}: place %{y:.3g}<extra></extra>", row=1, col=1,
-    )  # fmt: skip
-    figure.add_bar(
-        x=whole["day"], y=whole["days_there"], name="lists in a row", width=A_DAY * 0.8,
-        marker={"color": COLOURS["hostile"]}, hovertemplate="%{x|%Y-%m-%d}: %{y} in a row<extra></extra>", row=2, col=1,
-    )  # fmt: skip
-    figure.add_hline(y=PAGE_ONE + 0.5, line_dash="dot", line_color=words.MUTED, row=1, col=1)
-    laid_out(figure, HEIGHT, showlegend=False)
-    shaded = _shaded(figure, query, series, days)
-    figure.update_yaxes(autorange="reversed", title_text="position (1 is best)", row=1, col=1)
-    figure.update_yaxes(rangemode="tozero", title_text="lists in a row", row=2, col=1)
-    return Chart(
-        "highest",
-        "The highest hostile result",
-        figure if days["hostile_position"].notna().any() else None,
-        "Above, its place on each day; the dotted line is the end of page one, and a gap is a day without a list or "
-        "without a hostile result among the first fifty. Below, for how many lists in a row a hostile result has stood "
-        f"at that place or higher: 0 when none is on page one. It need not be the same page all the time.{shaded}",
-        days[["day", "hostile_position", "hostile_url", "days_there", "n_warnings"]],
-        "No result among the first fifty of this search is labelled hostile. Unlabelled ones may be.",
-    )
-
-
-def _every_day(days: pd.DataFrame) -> pd.DataFrame:
-    """The days with those between that have no list, unknown there, so that no line leads across them."""
-    if days.empty:
-        return days
-    calendar = pd.DataFrame({"day": pd.date_range(days["day"].min(), days["day"].max())})
-    return calendar.merge(days.assign(day=pd.to_datetime(days["day"])), on="day", how="left")
-
-
 def _now(rows: Sequence[Row], series: Row, *, is_open: bool) -> Table:
     """The newest list with its labels, those of the ledger that wait for the next analysis included."""
     columns = {"position": "position", "url": "page", "said": "label", "by": "set by", "suggested": "a suggestion"}
@@ -241,8 +164,8 @@ def _history(query: Query) -> tuple[Table, Sequence[str]]:
         label_form.HISTORY,
         "Who called what what, and when",
         data,
-        f"{whose}, the newest first. One for {ABOUT_ALL} replaces all that was said of the page before; a later one for "
-        "a single search holds there alone. Nothing is ever taken out.",
+        f"{whose}, the newest first. One for {ABOUT_ALL} replaces all that was said of the page before; a later one "
+        "for a single search holds there alone. Nothing is ever taken out.",
         columns,
         empty="Nobody has labelled a page yet.",
     )
