@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.plots import deepest
-from dashboards.words import ACCENT, COLOURS, MUTED, SECOND, Row, interval, label
+from dashboards.plots.drawing import gap
+from dashboards.safe import as_label, shown
+from dashboards.words import ACCENT, COLOURS, LONGEST_LABEL, MUTED, SECOND, Row, deepest, interval, label
 
 LINE, TOP_AND_BOTTOM = 36, 80  # pixels
-BAND = "rgba(36, 87, 167, 0.18)"
+BAND = "rgba(36, 87, 167, 0.18)"  # ACCENT, seen through
+LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
+CONFIG: Any = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+LONGEST_LINE = 36  # characters of a line of a label
 PLACEBOS = {
     "placebo_shuffled": "shuffled in the list",
     "placebo_unrelated": "unrelated keyword",
@@ -24,7 +28,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
 def forest(rows: Sequence[Row]) -> go.Figure | None:
     """Mean rho with its interval for each platform and verb, at the greatest depth."""
-    shown = deepest([dict(r) for r in rows])
+    shown = deepest(rows)
     hover = [f"top {r['depth']}, {r['n_lists']:,} lists of {r['n_keywords']:,} keywords" for r in shown]
     names = [_lines(label(r, rows)) for r in shown]
     return _intervals(shown, names, ("mean_rho", "ci_low", "ci_high"), 0.0, "mean rank correlation", hover)
@@ -70,11 +74,7 @@ def _intervals(
             y=list(names),
             mode="markers",
             marker={"size": 10, "color": list(colours) or ACCENT},
-            error_x={
-                "array": [_gap(r[high], r[value]) for r in rows],
-                "arrayminus": [_gap(r[value], r[low]) for r in rows],
-                "color": MUTED,
-            },
+            error_x=whiskers(rows, keys),
             text=[f"95 % interval {interval(r[low], r[high])}<br>{h}" for r, h in zip(rows, hover, strict=True)],
             hovertemplate="%{y}: %{x:.3f}<br>%{text}<extra></extra>",
         )
@@ -83,9 +83,18 @@ def _intervals(
     return laid_out(figure, TOP_AND_BOTTOM + LINE * len(rows), title)
 
 
+def whiskers(rows: Sequence[Row], keys: tuple[str, str, str], colour: str | None = MUTED) -> dict[str, Any]:
+    """Error bars of rows by the names of their value and both ends; without a colour, in that of the marks."""
+    value, low, high = keys
+    return {
+        "array": [gap(r[high], r[value]) for r in rows], "arrayminus": [gap(r[value], r[low]) for r in rows],
+        "color": colour,
+    }  # fmt: skip
+
+
 def _lines(*parts: str) -> str:
     """Parts as lines of a label, in which nothing is markup."""
-    return "<br>".join(escape(part) for part in parts)
+    return "<br>".join(as_label(line) for part in parts for line in wrap(shown(part, LONGEST_LABEL), LONGEST_LINE))
 
 
 def path(row: Row, name: str, event: str = "votes came") -> go.Figure:
@@ -106,7 +115,7 @@ def path(row: Row, name: str, event: str = "votes came") -> go.Figure:
     )  # fmt: skip
     figure.add_hline(y=0, line_color=MUTED, line_dash="dot")
     figure.add_vline(x=0, line_color=MUTED, line_dash="dot")
-    figure.update_layout(title={"text": escape(name), "font": {"size": 14}}, yaxis_title="positions gained")
+    figure.update_layout(title={"text": _lines(name), "font": {"size": 14}}, yaxis_title="positions gained")
     return laid_out(figure, 290, f"days after {event}", top=36)
 
 
@@ -125,8 +134,7 @@ def ndcg(rows: Sequence[Row]) -> go.Figure | None:
             for key, (words, colour) in bars.items()
         ]
     )  # fmt: skip
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
-    figure.update_layout(legend_traceorder="normal", barmode="group")
+    figure.update_layout(legend=LEGEND, barmode="group")
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 1])
     title = f"NDCG of the first {first[0]['depth']} results (1: the true order)"
@@ -155,7 +163,7 @@ def replication(rows: Sequence[Row]) -> go.Figure | None:
         x=[r["published_rho"] for r in rows], y=names, mode="markers", name="published",
         marker={"symbol": "diamond", "size": 10, "color": SECOND}, hovertemplate="%{y}: %{x:.2f}<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, showlegend=True)
+    figure.update_layout(legend=LEGEND)
     return laid_out(figure, TOP_AND_BOTTOM + 40 + LINE * len(rows), "mean rank correlation", legend=True)
 
 
@@ -177,7 +185,7 @@ def placebos(rows: Sequence[Row]) -> go.Figure | None:
     )  # fmt: skip
     figure.add_vline(x=0.05, line_color=MUTED, line_dash="dot")
     figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.04])
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, showlegend=True)
+    figure.update_layout(legend=LEGEND)
     return laid_out(figure, TOP_AND_BOTTOM + 60 + LINE * len(shown), "placebos that do as well", legend=True)
 
 
@@ -192,7 +200,3 @@ def laid_out(figure: go.Figure, height: int, title: str, *, top: int = 10, legen
     figure.update_xaxes(automargin=True, fixedrange=True)
     figure.update_yaxes(automargin=True, fixedrange=True)
     return figure
-
-
-def _gap(high: float | None, low: float | None) -> float:
-    return 0.0 if high is None or low is None else high - low

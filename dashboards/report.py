@@ -11,11 +11,15 @@ from typing import Any
 
 import duckdb
 import jinja2
+from markupsafe import Markup
 
 from dashboards import words
+from dashboards.reading import mappings
+from dashboards.safe import shown
 from dashboards.sections import figures
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONGEST = 3_000  # characters of any text; our own have fewer
 EVIDENCE = ("verdicts", "adjusted", "timing", "quasi_experiment", "prediction", "replication", "ledger")
 
 SOURCES = """
@@ -68,16 +72,11 @@ def read_contents(warehouse: Path) -> Contents:
     """Read everything from the published warehouse, which is opened read-only."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         con.execute("SET TimeZone = 'UTC'")
-        facts, sources, found = (_rows(con, query) for query in (FACTS, SOURCES, CORRELATIONS))
-        there = {row["name"] for row in _rows(con, "SHOW TABLES")}
-        evidence = {name: _rows(con, f"SELECT * FROM {name} ORDER BY ALL") for name in EVIDENCE if name in there}
+        facts, sources, found = (mappings(con.execute(query)) for query in (FACTS, SOURCES, CORRELATIONS))
+        there = {row["name"] for row in mappings(con.execute("SHOW TABLES"))}
+        tables = [name for name in EVIDENCE if name in there]
+        evidence = {name: mappings(con.execute(f"SELECT * FROM {name} ORDER BY ALL")) for name in tables}
     return Contents(facts[0], sources, found, evidence)
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = con.execute(query)
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def write_report(warehouse: Path, path: Path) -> None:
@@ -93,7 +92,11 @@ def write_report(warehouse: Path, path: Path) -> None:
 def render(contents: Contents, made_at: datetime) -> str:
     """The report as one HTML text; everything that came from outside is escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_plain,
     )
     shared = (words.signed, words.interval, words.small, words.percent, words.count)
     environment.filters |= {f.__name__: f for f in shared}
@@ -101,6 +104,11 @@ def render(contents: Contents, made_at: datetime) -> str:
     drawn = figures(contents.correlations, contents.verdicts, contents.rows)
     page = environment.get_template("report.html.j2")
     return page.render(contents=contents, made_at=made_at, drawn=drawn)
+
+
+def _plain(value: Any) -> Any:
+    """What is written into the page: text from outside as one line that ends somewhere; pieces of HTML as they are."""
+    return shown(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def sentence(row: words.Row) -> str:

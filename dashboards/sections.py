@@ -14,7 +14,6 @@ from dashboards import charts
 from dashboards.words import Row, label
 
 MOST_PATHS = 24  # small pictures in a section; the others stand in the warehouse
-CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,6 @@ def _with_path(rows: Sequence[Row]) -> list[Row]:
 
 def _pieces(name: str, drawn: Sequence[go.Figure]) -> list[Markup]:
     """Each figure as a div without the script; plotly's JSON leaves no `<` in it."""
-    options = {"full_html": False, "include_plotlyjs": False, "config": CONFIG, "default_width": "100%"}
+    options = {"full_html": False, "include_plotlyjs": False, "config": charts.CONFIG, "default_width": "100%"}
     pieces = [plotly.io.to_html(f, div_id=f"{name}-{n}", **options) for n, f in enumerate(drawn)]
     return [Markup(piece) for piece in pieces]  # noqa: S704

@@ -1,4 +1,4 @@
-"""The words, order and colours that every view of the evidence shares: report, command line, pictures."""
+"""The words, order, numbers and colours that all views share: report, web app, mail, command line, pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeGuard
 
+from dashboards.safe import shown
+
 Row = Mapping[str, Any]
+LONGEST_NAME, LONGEST_LABEL = 60, 150  # characters of a platform or an engine, which files may call anything; of both
 
 MEANINGS = {
     "supports": "positions improve after votes, not before and not on the same day; placebos do worse; and the false "
@@ -21,6 +24,7 @@ NOT_ENOUGH = ORDER[-1]
 COLOURS = {"supports": "#00695c", "contradicts": "#a8430b", "cannot tell": "#4a5568", "not enough data": "#7a8494"}
 MARKS = {"supports": "✓", "contradicts": "✗", "cannot tell": "?", "not enough data": "…"}
 ACCENT, MUTED, SECOND = "#2457a7", "#8a94a6", "#b3590a"
+PALETTE = (ACCENT, SECOND, "#00806f", "#8e4fa8", "#b8336a", "#5f7a1f", "#7a6a55", "#3f8ea8")  # of lines side by side
 RUNGS = ("none", "association", "adjusted", "timing", "quasi-experiment", "experiment")
 DIRECTIONS = {
     "votes_lead": "votes move first",
@@ -30,12 +34,29 @@ DIRECTIONS = {
     "unknown": "not known which moves first",
 }
 UNKNOWN = "unknown"
+LABELS = ("owned", "friendly", "neutral", "hostile")  # what people call pages, the best first
+UNLABELLED = "unlabelled"
+SERIES = ("keyword", "engine", "country", "language", "device", "rank_kind", "source")  # what tells lists apart
 
 
 def label(row: Row, rows: Sequence[Row]) -> str:
-    """`platform verb`, with the engine where there are several."""
+    """`platform verb`, with the engine where there are several; names from outside made harmless."""
     several = len({(r["engine"], r["rank_kind"]) for r in rows}) > 1
-    return f"{row['platform']} {row['verb']}" + (f" ({row['engine']}, {row['rank_kind']})" if several else "")
+    return f"{shown(row['platform'], LONGEST_NAME)} {row['verb']}" + (f" ({ranking(row)})" if several else "")
+
+
+def ranking(row: Row) -> str:
+    """Whose positions, and of which kind: `google, average`; a name from outside made harmless."""
+    return f"{shown(row['engine'], LONGEST_NAME)}, {row['rank_kind']}"
+
+
+def deepest(rows: Iterable[Row]) -> list[Row]:
+    """One row per engine, kind of position, platform and verb, by mean rho: the deepest that has one."""
+    best: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        if row["mean_rho"] is not None and (pair(row) not in best or row["depth"] > best[pair(row)]["depth"]):
+            best[pair(row)] = row
+    return sorted(best.values(), key=lambda r: float(r["mean_rho"]))
 
 
 def strongest_first(verdicts: Iterable[Row]) -> list[Row]:
@@ -59,6 +80,11 @@ def in_order_of(verdicts: Iterable[Row], rows: Iterable[Row]) -> list[Row]:
 def pair(row: Row) -> tuple[Any, ...]:
     """What a row is about: engine, kind of position, platform and verb."""
     return row["engine"], row["rank_kind"], row["platform"], row["verb"]
+
+
+def series_name(row: Row) -> str:
+    """A series of result lists as addresses of the web app name it; what is unknown of it is a dash."""
+    return " · ".join("-" if row[name] is None else str(row[name]) for name in SERIES)
 
 
 def signed(value: float | None, digits: int = 3) -> str:
@@ -95,6 +121,11 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}" if is_known(value) else UNKNOWN
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: `1 request`, `2 requests`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def sentence_case(text: str) -> str:
     """The text with a capital first letter, the rest as it is."""
     return text[:1].upper() + text[1:]
@@ -120,7 +151,7 @@ def direction(verdict: Row) -> str:
 def lag(verdict: Row) -> str:
     """Days from votes to half of the move; empty unless votes lead."""
     days = verdict["lag_days"]
-    return "" if days is None else f"{days} day{'' if days == 1 else 's'}"
+    return "" if days is None else counted(days, "day")
 
 
 def estimate_unit(verdict: Row) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,7 +104,7 @@ def load(path: Path = SHIPPED, more_platforms: Collection[str] = ()) -> tuple[Br
 def _entries(path: Path) -> list[Any]:
     """The list below `breaks:`, not yet looked at."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise TallyrankError(f"{path} cannot be read ({error}): check its name and permissions") from None
     except yaml.YAMLError as error:
@@ -113,6 +113,12 @@ def _entries(path: Path) -> list[Any]:
     if not isinstance(entries, list) or len(content) > 1:
         raise TallyrankError(f"{path}: must hold one list, named `breaks:`, and nothing else")
     return entries
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """What a text in YAML says. Every model asks for the breaks, and parsing them takes longer than many a model."""
+    return yaml.safe_load(text)
 
 
 @cache

@@ -15,13 +15,15 @@ from typing import Any
 
 import duckdb
 
-from dashboards.words import label, pair, strongest_first
-from pipelines.console import counted
+from dashboards.analysis.analyst import plain
+from dashboards.reading import mappings
+from dashboards.safe import shown
+from dashboards.words import counted, label, pair, strongest_first
 from pipelines.lake import Lake
 
 FIRST_TIME = "Made for the first time: there is nothing to compare it with."
 NOTHING = "Nothing changed."
-MOST_NAMED = 20
+MOST_NAMED, LONGEST = 20, 600  # names, characters of an error
 Con = duckdb.DuckDBPyConnection
 
 
@@ -74,21 +76,21 @@ def row_counts(con: Con, side: str) -> dict[str, int]:
 
 def verdicts(con: Con) -> list[str]:
     """A line of Markdown for every verdict that changed its word, is new or is gone; the strongest of now first."""
-    now, before = _rows(con, "FROM now.verdicts"), _rows(con, "FROM before.verdicts")
+    now, before = (mappings(con.execute(f"FROM {side}.verdicts")) for side in ("now", "before"))
     was = {pair(row): row for row in before}
     lines = [_verdict(row, was.pop(pair(row), None), now) for row in strongest_first(now)]
     return [
         *filter(None, lines),
-        *(f"**{label(row, before)}** is gone (was: {row['verdict']})" for row in was.values()),
+        *(f"**{plain(label(row, before))}** is gone (was: {row['verdict']})" for row in was.values()),
     ]
 
 
 def _verdict(row: Mapping[str, Any], was: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> str:
     if was is None:
-        return f"**{label(row, rows)}** is new: {row['verdict']}"
+        return f"**{plain(label(row, rows))}** is new: {row['verdict']}"
     if was["verdict"] == row["verdict"]:
         return ""
-    return f"**{label(row, rows)}**: {was['verdict']} → {row['verdict']}"
+    return f"**{plain(label(row, rows))}**: {was['verdict']} → {row['verdict']}"
 
 
 LAST = """
@@ -111,9 +113,11 @@ def sources(con: Con) -> list[str]:
 
 
 def _source(source: str, stream: str, day: Any, is_failed: bool, error: str | None, is_new: bool) -> str:
-    name = f"**{source}/{stream}**"
+    name = f"**{plain(source)}/{plain(stream)}**"
     if is_failed:
-        return f"{name} {'fails' if is_new else 'newly fails'} ({day}): {error or 'without a word'}"
+        return (
+            f"{name} {'fails' if is_new else 'newly fails'} ({day}): {plain(shown(error or 'without a word', LONGEST))}"
+        )
     return f"{name} {'is read for the first time' if is_new else 'works again'} ({day})"
 
 
@@ -131,7 +135,7 @@ def news(con: Con, table: str, column: str, noun: str) -> list[str]:
 
 def _code(text: str) -> str:
     """A name from outside, in which Markdown sees nothing to do."""
-    return f"`{' '.join(text.replace('`', chr(39)).split())[:80]}`"
+    return f"`{shown(text.replace('`', chr(39)), 80)}`"
 
 
 def listed(con: Con) -> list[str]:
@@ -187,9 +191,3 @@ def _before(rows: int | None) -> str:
 def bullets(lines: Sequence[str]) -> str:
     """Lines as a Markdown list; a sentence where there are none."""
     return "\n".join(f"- {line}" for line in lines) or NOTHING
-
-
-def _rows(con: Con, query: str) -> list[dict[str, Any]]:
-    cursor = con.execute(query)
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

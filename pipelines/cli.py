@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from connectors.errors import TallyrankError
+from dashboards.safe import shown
+from dashboards.words import counted
 from pipelines.console import (
     CORRELATION_COLUMNS,
     CORRELATION_NUMBERS,
     VERDICT_COLUMNS,
     VERDICT_NUMBERS,
     correlation_rows,
-    counted,
     err,
     out,
     progress,
@@ -28,6 +29,7 @@ from pipelines.console import (
     verdict_rows,
 )
 from pipelines.experiment.command import app as experiment
+from pipelines.folder import REPOSITORY, DataOption, folder_of, lake_of
 from pipelines.mail.command import mail
 
 if TYPE_CHECKING:
@@ -59,12 +61,8 @@ app.add_typer(imports, name="import")
 app.add_typer(experiment, name="experiment", help="Promote pages chosen by lot and see whether they rise.")
 app.command()(mail)
 
-INTERRUPTED = 130
+INTERRUPTED, LONGEST_PROSE = 130, 3_000  # exit code, characters
 UsageError: Any = typer.BadParameter.__mro__[1]  # Typer gives its base class no public name
-REPOSITORY = Path(__file__).resolve().parents[1]
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost; ask nothing.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day (UTC), YYYY-MM-DD.")]
 
@@ -88,24 +86,6 @@ def common(data: DataOption = None) -> None:
     """Options that stand before the command."""
     if data is not None:
         os.environ["TALLYRANK_DATA"] = str(data.resolve())
-
-
-def lake_of(data: Path | None) -> Path:
-    """The data folder, as `folder_of` says; the settings of its project file hold from here on."""
-    from pipelines import project
-
-    folder = folder_of(data)
-    project.apply(project.load(folder))
-    return folder
-
-
-def folder_of(data: Path | None) -> Path:
-    """The data folder that the options and the environment select; the environment then names it too."""
-    chosen = (data or Path(os.environ.get("TALLYRANK_DATA") or REPOSITORY / "data")).resolve()
-    if chosen.exists() and not chosen.is_dir():
-        raise TallyrankError(f"{chosen} is a file; --data wants a folder")
-    os.environ["TALLYRANK_DATA"] = str(chosen)
-    return chosen
 
 
 @app.command()
@@ -486,6 +466,8 @@ def results(
         print(json.dumps(_as_json(found), indent=2, allow_nan=False))
         return
     _tell_verdicts(found.verdicts, explain)
+    if not found.correlations:
+        return
     title = "Mean within-list rank correlation of votes with height (an association never earns supports)"
     table(title, CORRELATION_COLUMNS, correlation_rows(found.correlations), CORRELATION_NUMBERS)
 
@@ -522,7 +504,10 @@ def _finite(value: Any) -> Any:
 def _tell_verdicts(verdicts: Sequence[Row], explain: bool) -> None:
     """The verdicts as a table, then in words where asked for."""
     if not verdicts:
-        out.print("No verdict yet: run `tallyrank analyze` over result lists with pages whose votes are known.\n")
+        out.print(
+            "No verdict yet: it takes result lists with pages whose votes are known. Import rankings and votes "
+            "(`tallyrank import --help`) or read the sources (`tallyrank doctor`), then `tallyrank analyze`."
+        )
         return
     title = "Verdicts; positions gained in the two weeks after votes doubled, plus is better"
     table(title, VERDICT_COLUMNS, verdict_rows(verdicts), VERDICT_NUMBERS)
@@ -530,7 +515,7 @@ def _tell_verdicts(verdicts: Sequence[Row], explain: bool) -> None:
     if not explain:
         out.print("Why: tallyrank results --explain\n")
     for verdict in verdicts if explain else ():
-        out.print(f"{verdict['prose']}\n", markup=False)
+        out.print(f"{shown(verdict['prose'], LONGEST_PROSE)}\n", markup=False)
 
 
 def _warehouse(folder: Path) -> Path:

@@ -12,10 +12,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.safe import clean, shown
 from dashboards.words import DIRECTIONS, Row, interval, is_known, label, lag, signed, small
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+LONGEST_CELL = 200  # characters
+
+
+class Plain(Console):
+    """A console that lets through no sign with which text from outside could steer a terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich prints; texts without control characters and marks of direction."""
+        super().print(*(clean(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+out = Plain(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+err = Plain(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -32,17 +44,17 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
     """A plain table on standard output; `numbers` names the columns to align right."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(title=shown(title, LONGEST_CELL), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        shown.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        made.add_column(shown(column, LONGEST_CELL), justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))  # names from outside are no markup
-    out.print(shown)
+        made.add_row(*(_cell(each) for each in row))
+    out.print(made)
 
 
-def counted(n: int, noun: str) -> str:
-    """A number with its noun: 1 request, 2 requests."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def _cell(value: Any) -> Text:
+    """A value as text in which rich sees no markup."""
+    return Text("" if value is None else shown(value, LONGEST_CELL))
 
 
 def correlation_rows(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:

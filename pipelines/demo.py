@@ -195,9 +195,10 @@ def _why(verdict: Row) -> str:
 
 def _next(command: str) -> None:
     steps = {
+        f"{command} dashboard": "the same in your browser, page by page",
         f"{command} results": "every verdict and correlation",
         f"{command} results --explain": "what each verdict rests on, in words",
-        f"{command} results --format json": "for programs",
+        f"{command} mail --dry-run": "today's mail, without sending it",
         f"{command} ui": "assets, runs and checks in the Dagster UI",
         "tallyrank doctor": "which sources are ready for your own data",
         "tallyrank import --help": "your own files",

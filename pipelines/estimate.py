@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 
 from connectors.base import Connector, PaidSettings
 from connectors.errors import PastRefused, SourceError
-from pipelines.console import counted, out, table
+from dashboards.words import counted
+from pipelines.console import out, table
 from pipelines.lake import Lake
 from pipelines.money import ledger, spent
 from pipelines.pages import KEYWORDS, keywords, pages

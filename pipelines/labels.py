@@ -22,13 +22,13 @@ from filelock import FileLock, Timeout
 
 from connectors.errors import TallyrankError
 from connectors.urls import host, url_key
+from dashboards.safe import as_cell, is_formula
+from dashboards.words import LABELS
 
 NAME = "labels.csv"
 HEADER = ("url", "query", "label", "author", "labelled_at", "note")
-LABELS = ("owned", "friendly", "neutral", "hostile")
 LONGEST = {"url": 2_000, "query": 400, "author": 100, "note": 1_000}
 LOCK_SECONDS = 10
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,12 @@ def _label(cells: list[str]) -> Label:
 
 def _harmless(cell: str) -> str:
     """Text that no spreadsheet calculates; what begins with an apostrophe gets one more, to be the same when read."""
-    return f"'{cell}" if cell.startswith((*FORMULA, "'")) else cell
+    return f"'{cell}" if cell.startswith("'") else as_cell(cell)
 
 
 def _plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*FORMULA, "'")) else cell
+    rest = cell.removeprefix("'")
+    return rest if rest != cell and (rest.startswith("'") or is_formula(rest)) else cell
 
 
 def latest(labels: Iterable[Label]) -> dict[tuple[str, str | None], Label]:

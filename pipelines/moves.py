@@ -14,8 +14,8 @@ import duckdb
 import numpy as np
 
 from models.diffusion.readings import Floats, Ints
-from pipelines.panels import DEPTH_SHARE, SHARE_OF_LISTS
-from pipelines.posts import POST, SECONDS_PER_DAY, hour_of
+from pipelines.panels import DEPTH_SHARE, SECONDS_PER_DAY, SHARE_OF_LISTS
+from pipelines.posts import POST, hour_of
 
 TABLES = ("serp_results",)
 BEFORE, AFTER = 7.0, 14.0

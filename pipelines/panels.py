@@ -22,6 +22,7 @@ TABLES = ("serp_results", "stg_totals")
 SHARE_OF_LISTS = 0.5  # a page takes part in a keyword if it is in at least this share of its lists
 DEPTH_SHARE = 0.1  # lists shallower than nine in ten of the others are left out
 WEEKLY = 4  # days between lists, or readings, from which on steps are weeks
+SECONDS_PER_DAY = 86_400
 STALE_STEPS = 3  # a reading older than this many steps is not the count of today
 ACROSS = "TALLYRANK_ACROSS_BREAKS"
 
@@ -208,9 +209,9 @@ def _rows(con: duckdb.DuckDBPyConnection, depth: int, is_average: bool) -> dict[
 
 def _moments(con: duckdb.DuckDBPyConnection, days: tuple[date, ...], step_days: int) -> NDArray[np.datetime64]:
     """When the lists of each step were read (T,); where none was, at the usual time of day."""
-    seconds = con.execute("SELECT median(epoch(ranked_at) % 86400) FROM looked").fetchall()[0][0]
+    seconds = con.execute(f"SELECT median(epoch(ranked_at) % {SECONDS_PER_DAY}) FROM looked").fetchall()[0][0]
     usual = np.array(days, dtype="datetime64[us]")
-    usual += np.timedelta64((step_days - 1) * 86400 + int(seconds or 0), "s")
+    usual += np.timedelta64((step_days - 1) * SECONDS_PER_DAY + int(seconds or 0), "s")
     rows = con.execute("SELECT step, max(epoch_us(ranked_at)) FROM looked GROUP BY step").fetchall()
     for step, us in rows:
         usual[step] = np.datetime64(us, "us")
@@ -250,7 +251,7 @@ def _as_of(totals: dict[str, Any], found: Positions) -> tuple[NDArray[np.float64
     code = np.asarray(totals["n_breaks"], dtype=np.int64) * 1000 + np.minimum(np.asarray(totals["n_blind"]), 999)
     first, last = np.searchsorted(names, found.pages, "left"), np.searchsorted(names, found.pages, "right")
     moments = found.moments.astype(np.int64)
-    oldest = moments - STALE_STEPS * found.step_days * 86_400_000_000
+    oldest = moments - STALE_STEPS * found.step_days * SECONDS_PER_DAY * 1_000_000
     for page, (a, b) in enumerate(zip(first, last, strict=True)):
         if a < b:
             at = a + np.searchsorted(since[a:b], moments, "right") - 1

@@ -17,11 +17,11 @@ from connectors.errors import TallyrankError
 from connectors.records import Verb
 from connectors.urls import registrable_domain
 from models.diffusion.readings import Floats, Ints, Readings
+from pipelines.panels import SECONDS_PER_DAY
 
 TABLES = ("stg_observations",)
 ZONE = "TALLYRANK_TIMEZONE"
 POST = "basis = 'post' AND subject <> url_key"  # a post, not a search for posts that found none
-SECONDS_PER_DAY = 86_400
 HOURS_PER_DAY = 24
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import sqlite3
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,11 +14,11 @@ from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
-import sqlalchemy
 import yaml
 
 from connectors.base import discover
 from connectors.errors import TallyrankError
+from pipelines import history
 from pipelines.definitions import REPOSITORY, build_defs
 from pipelines.defs.jobs import ANALYSIS, BY_HAND, RANGE_END, RANGE_START, RANKINGS, VOTES, keys_of
 from pipelines.defs.sources import REFUSED_DAYS
@@ -200,24 +199,6 @@ def _words(data: Any) -> str:
     return error.message.strip() if error else "failed without a word"
 
 
-@contextmanager
-def _relaxed_history() -> Iterator[None]:
-    """Inside the block, the history of runs is written without waiting for the disk at each of its many commits.
-
-    A power cut may then cost the history of this very run; the lake itself is flushed file by file, as ever.
-    """
-
-    def relax(connection: Any, _record: Any) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous = OFF")
-
-    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", relax)
-    try:
-        yield
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", relax)
-
-
 def dagster_home(data: Path) -> Path:
     """The folder that DAGSTER_HOME names for a data folder: the project for its own, else `<data>/dagster`.
 
@@ -250,7 +231,7 @@ def _instance(data: Path) -> Iterator[dg.DagsterInstance]:
         "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     }
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    with _relaxed_history(), dg.DagsterInstance.local_temp(str(home), overrides=overrides) as instance:
+    with history.quick(), dg.DagsterInstance.local_temp(str(home), overrides=overrides) as instance:
         yield instance
 
 

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from connectors.base import Ask, Connector, ConnectorSettings, Meter, PaidSettings, Post, Stream, discover
 from connectors.errors import ConfigurationError, TallyrankError
 from connectors.records import Raw, Status, day_noon
+from dashboards.words import counted
 from pipelines import estimate, money
-from pipelines.console import counted, out
+from pipelines.console import out
 from pipelines.lake import Lake, replaced
 from pipelines.pages import listed
 from pipelines.pull import fetch, parsed_table, refuse_past, subjects

@@ -19,6 +19,7 @@ from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.server import build_app, running
 from connectors.sandbox.world import World
 from pipelines.demo import only_shown as sandbox_settings
+from tests import forked
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DAY = date(2026, 10, 14)
@@ -99,15 +100,7 @@ def tallyrank(sandbox: str, tmp_path: Path) -> Callable[..., subprocess.Complete
     """Run the command line as a user would, in a process of its own, with every source pointed at the sandbox."""
 
     def run(*arguments: str | Path, data: Path = tmp_path / "data", **settings: str) -> Any:
-        return subprocess.run(
-            [*TALLYRANK, *map(str, arguments)],
-            env=environment_of(sandbox, data) | settings,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return forked.tallyrank([*map(str, arguments)], environment_of(sandbox, data) | settings, tmp_path)
 
     return run
 

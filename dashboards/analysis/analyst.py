@@ -12,11 +12,13 @@ from typing import Any
 
 import duckdb
 
+from dashboards.safe import as_cell
+from dashboards.safe import shown as one_line
 from dashboards.words import UNKNOWN, Row
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
 MARKUP = frozenset("&<>\\`*_[](){}#$|~:!^=+\"'")
+LONGEST, MOST_WORDS = 200, 3_000  # characters: of a cell, of a text
 NEEDED = ("serp_results", "serp_votes", "source_health", "association", "verdicts", "timing", "replication")
 
 
@@ -78,15 +80,15 @@ def _said(value: Any, digits: int) -> str:
         date: lambda v: f"{v:%Y-%m-%d}",
     }
     words = next((say(value) for kind, say in said.items() if isinstance(value, kind)), None)
-    return _harmless(str(value)) if words is None else words
+    return _cell(one_line(value, LONGEST)) if words is None else words
 
 
-def _harmless(text: str) -> str:
+def _cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula when the table is saved; signed numbers stay as they are."""
     is_numbers = re.fullmatch(r"[-+\d.,… ]*", text) is not None
-    return f"'{text}" if text[:1] in FORMULA and not is_numbers else text
+    return text if is_numbers else as_cell(text)
 
 
 def plain(text: object) -> str:
     """Text from outside inside markdown: nothing in it is markup, since every sign that could be is an entity."""
-    return "".join(f"&#{ord(sign)};" if sign in MARKUP else sign for sign in " ".join(str(text).split()))
+    return "".join(f"&#{ord(sign)};" if sign in MARKUP else sign for sign in one_line(text, MOST_WORDS))

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboards.charts import LINE, TOP_AND_BOTTOM, laid_out
-from dashboards.plots import deepest
-from dashboards.words import ACCENT, COLOURS, MUTED, SECOND, Row, interval, label, pair, signed, strongest_first
+from dashboards.charts import LEGEND, LINE, TOP_AND_BOTTOM, laid_out, whiskers
+from dashboards.safe import as_label
+from dashboards.words import (
+    ACCENT,
+    COLOURS,
+    LONGEST_LABEL,
+    MUTED,
+    SECOND,
+    Row,
+    deepest,
+    interval,
+    label,
+    pair,
+    signed,
+    strongest_first,
+)  # fmt: skip
 
 SHARES = {
     "known": ("known", ACCENT),
     "hidden": ("withheld by the platform", "#a9b3c3"),
-    "failed": ("read failed", "#a8430b"),
+    "failed": ("read failed", COLOURS["contradicts"]),
     "never_asked": ("never asked", "#dfe3ea"),
 }
 SHADES = ("#9db8e0", "#5f8acb", "#2457a7", "#142f5c")  # from shallow to deep
-LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
 
 
 def completeness(rows: Sequence[Row]) -> go.Figure | None:
@@ -27,7 +38,7 @@ def completeness(rows: Sequence[Row]) -> go.Figure | None:
     shown = [r for r in reversed(rows) if r["results"]]
     if not shown:
         return None
-    names = [escape(label(r, rows)) for r in shown]
+    names = [as_label(label(r, rows), LONGEST_LABEL) for r in shown]
     figure = go.Figure(
         [
             go.Bar(
@@ -51,10 +62,10 @@ def naive_and_honest(verdicts: Sequence[Row], correlations: Sequence[Row]) -> go
     shown = [v for v in reversed(strongest_first(verdicts)) if v["verdict"] != "not enough data"]
     if not shown:
         return None
-    naive = {pair(r): r for r in deepest([dict(r) for r in correlations])}
+    naive = {pair(r): r for r in deepest(correlations)}
     titles = ("naive: rank correlation", "honest: positions gained per doubling")
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=titles)
-    names = [escape(label(v, verdicts)) for v in shown]
+    names = [as_label(label(v, verdicts), LONGEST_LABEL) for v in shown]
     first = [naive.get(pair(v), {"mean_rho": None, "ci_low": None, "ci_high": None}) for v in shown]
     figure.add_trace(points(first, names, ("mean_rho", "ci_low", "ci_high"), [MUTED] * len(shown)), 1, 1)
     colours = [COLOURS[v["verdict"]] for v in shown]
@@ -74,10 +85,7 @@ def points(rows: Sequence[Row], names: Sequence[str], keys: tuple[str, str, str]
     value, low, high = keys
     return go.Scatter(
         x=[r[value] for r in rows], y=list(names), mode="markers", marker={"size": 10, "color": colours},
-        error_x={
-            "array": [_gap(r[high], r[value]) for r in rows], "arrayminus": [_gap(r[value], r[low]) for r in rows],
-            "color": MUTED,
-        },
+        error_x=whiskers(rows, keys),
         text=[f"{signed(r[value], 2)}, 95 % interval {interval(r[low], r[high], 2)}" for r in rows],
         hovertemplate="%{y}: %{text}<extra></extra>",
     )  # fmt: skip
@@ -90,13 +98,13 @@ def depths(rows: Sequence[Row]) -> go.Figure | None:
     shown = [r for r in known if label(r, rows) in names]
     if not shown:
         return None
-    order = [label(r, rows) for r in deepest([dict(r) for r in shown])]
+    order = [label(r, rows) for r in deepest(shown)]
     figure = go.Figure(
         [_at_depth(shown, rows, n, depth) for n, depth in enumerate(sorted({r["depth"] for r in shown}))]
     )
     figure.add_vline(x=0, line_color=MUTED, line_dash="dot")
     figure.update_layout(legend=LEGEND)
-    figure.update_yaxes(categoryorder="array", categoryarray=[escape(name) for name in order])
+    figure.update_yaxes(categoryorder="array", categoryarray=[as_label(name, LONGEST_LABEL) for name in order])
     return laid_out(figure, TOP_AND_BOTTOM + 40 + 26 * len(order), "mean rank correlation", legend=True)
 
 
@@ -104,7 +112,8 @@ def _at_depth(shown: Sequence[Row], rows: Sequence[Row], n: int, depth: int) -> 
     """The marks of one depth, which darken with it."""
     mine = [r for r in shown if r["depth"] == depth]
     return go.Scatter(
-        x=[r["mean_rho"] for r in mine], y=[escape(label(r, rows)) for r in mine], mode="markers", name=f"top {depth}",
+        x=[r["mean_rho"] for r in mine],
+        y=[as_label(label(r, rows), LONGEST_LABEL) for r in mine], mode="markers", name=f"top {depth}",
         marker={"size": 10, "color": SHADES[min(n, len(SHADES) - 1)]},
         text=[interval(r["ci_low"], r["ci_high"], 2) for r in mine],
         hovertemplate="%{y}, top " + str(depth) + ": %{x:+.2f}<br>%{text}<extra></extra>",
@@ -113,10 +122,10 @@ def _at_depth(shown: Sequence[Row], rows: Sequence[Row], n: int, depth: int) -> 
 
 def within_and_pooled(rows: Sequence[Row]) -> go.Figure | None:
     """Mean rho inside lists, and with all lists thrown together as it should not be done; rows of `association`."""
-    shown = [r for r in deepest([dict(r) for r in rows]) if r["pooled_rho"] is not None]
+    shown = [r for r in deepest(rows) if r["pooled_rho"] is not None]
     if not shown:
         return None
-    names = [escape(label(r, rows)) for r in shown]
+    names = [as_label(label(r, rows), LONGEST_LABEL) for r in shown]
     marks = {"mean_rho": ("inside lists", ACCENT, "circle"), "pooled_rho": ("thrown together", SECOND, "diamond")}
     figure = go.Figure(
         [
@@ -135,9 +144,5 @@ def within_and_pooled(rows: Sequence[Row]) -> go.Figure | None:
 
 def reversed_signs(rows: Sequence[Row]) -> list[str]:
     """The platforms and verbs whose pooled correlation has the other sign than the one inside lists."""
-    known = [r for r in deepest([dict(r) for r in rows]) if r["pooled_rho"] is not None]
+    known = [r for r in deepest(rows) if r["pooled_rho"] is not None]
     return [label(r, rows) for r in known if r["mean_rho"] * r["pooled_rho"] < 0]
-
-
-def _gap(high: float | None, low: float | None) -> float:
-    return 0.0 if high is None or low is None else high - low

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.errors import TallyrankError
+from dashboards.reading import mappings
 from dashboards.words import Row
 
 FOLDER = Path(__file__).resolve().parents[1] / "queries"
@@ -65,6 +66,4 @@ def example(name: str) -> Example:
 def ask(con: duckdb.DuckDBPyConnection, query: str, **values: object) -> list[Row]:
     """The rows that answer a query (SQL, or the name of an example) as mappings; `$name` in it takes a value."""
     sql = examples()[query].sql if query in examples() else query
-    cursor = con.execute(sql, values) if values else con.execute(sql)
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [*mappings(con.execute(sql, values) if values else con.execute(sql))]

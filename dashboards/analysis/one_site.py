@@ -9,7 +9,17 @@ import duckdb
 import numpy as np
 
 from dashboards.analysis.examples import ask, example
-from dashboards.words import DIRECTIONS, Row, direction, estimate_unit, interval, is_known, sentence_case, signed
+from dashboards.words import (
+    DIRECTIONS,
+    Row,
+    counted,
+    direction,
+    estimate_unit,
+    interval,
+    is_known,
+    sentence_case,
+    signed,
+)  # fmt: skip
 from models.guards import power
 from models.in_time.timing import LAG, LEAD, MIN_KEYWORDS, MIN_PAGES, MIN_STEPS
 from models.ranks.association import Association, associate
@@ -131,15 +141,13 @@ def of_the_site(question: Question, found: Row) -> str:
         return "This is said of all sites in the data together."
     if not found["results"]:
         return f"{question.site} stands in none of these result lists, so nothing is known of it."
-    here = (
-        f"{question.site} has {_counted(found['pages'], 'page')} in lists of {_counted(found['keywords'], 'keyword')}"
-    )
+    here = f"{question.site} has {counted(found['pages'], 'page')} in lists of {counted(found['keywords'], 'keyword')}"
     if not found["known"]:
         return (
             f"{here}, and {question.votes} are known for none of them, which is not 0: the answer is about other sites."
         )
     told = (
-        f"{here} on {_counted(found['days'], 'day')}; {question.votes} are known for {found['pages_known']:,} of the "
+        f"{here} on {counted(found['days'], 'day')}; {question.votes} are known for {found['pages_known']:,} of the "
         f"pages and grew on {found['pages_gaining']:,}."
     )
     return f"{told} {_alone(found)}"
@@ -173,7 +181,3 @@ def takes(verdict: Row | None, target: float) -> str:
         )
     se = verdict["mde"] / power.standard_errors()
     return power.words(se, target, verdict["n_keywords"], max(1, verdict["n_days"] // 7))
-
-
-def _counted(n: int, thing: str) -> str:
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import duckdb
@@ -11,11 +10,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.analysis.examples import ask
-from dashboards.charts import laid_out
-from dashboards.words import MUTED, Row
+from dashboards.charts import LEGEND, laid_out
+from dashboards.safe import as_label
+from dashboards.words import MUTED, PALETTE, Row
 
-MOST = 5  # pages; more lines cannot be told apart
-COLOURS = ("#2457a7", "#b3590a", "#00695c", "#7b3fa0", "#a8234f")  # MOST of them
+MOST, LONGEST = 5, 60  # pages (more lines cannot be told apart), characters of a name
 SETTING = ("keyword", "engine", "country", "language", "device", "rank_kind", "source")
 SERIES = """
     SELECT keyword, engine, country, language, device, rank_kind, source, count(DISTINCT list_id) AS lists
@@ -71,8 +70,8 @@ def over_time(rows: Sequence[Row], counted: str) -> go.Figure | None:
         if any(_is_censored(r) for r in mine):
             figure.add_trace(_not_found(mine, place), 1, 1)
     figure.update_yaxes(title_text="position", autorange="reversed", row=1, col=1)
-    figure.update_yaxes(title_text=escape(counted), row=2, col=1)
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "xanchor": "left", "x": 0})
+    figure.update_yaxes(title_text=as_label(counted), row=2, col=1)
+    figure.update_layout(legend=LEGEND | {"xanchor": "left", "x": 0})
     laid_out(figure, 520, "", legend=True)
     return figure.update_layout(margin_t=84)
 
@@ -80,8 +79,8 @@ def over_time(rows: Sequence[Row], counted: str) -> go.Figure | None:
 def _line(rows: Sequence[Row], key: str, place: int) -> dict[str, Any]:
     return {
         "x": [r["ranked_at"] for r in rows], "y": [r[key] for r in rows], "connectgaps": False, "mode": "lines+markers",
-        "marker": {"size": 5}, "line": {"color": COLOURS[place], "width": 1.5},
-        "name": escape(_short(rows[0]["page_key"])), "legendgroup": rows[0]["page_key"],
+        "marker": {"size": 5}, "line": {"color": PALETTE[place], "width": 1.5},
+        "name": as_label(rows[0]["page_key"], LONGEST), "legendgroup": rows[0]["page_key"],
     }  # fmt: skip
 
 
@@ -105,10 +104,6 @@ def _not_found(rows: Sequence[Row], place: int) -> go.Scatter:
     gone = [r for r in rows if _is_censored(r)]
     return go.Scatter(
         x=[r["ranked_at"] for r in gone], y=[r["depth"] for r in gone], mode="markers", showlegend=False,
-        marker={"symbol": "triangle-down-open", "size": 9, "color": MUTED, "line": {"color": COLOURS[place]}},
+        marker={"symbol": "triangle-down-open", "size": 9, "color": MUTED, "line": {"color": PALETTE[place]}},
         legendgroup=rows[0]["page_key"], hovertemplate="%{x|%Y-%m-%d}: not among the first %{y}<extra></extra>",
     )  # fmt: skip
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -20,7 +20,7 @@ from dashboards.mail.news import Memory, News, news
 from dashboards.mail.pictures import estimates_png, has_path, paths_png
 from dashboards.mail.render import words
 from dashboards.mail.writer import BAD, Writer
-from dashboards.words import Row
+from dashboards.words import Row, sentence_case
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def report(w: Writer, facts: Facts, request: Request) -> Document:
         sections += [*([bad] if bad else []), _changes(w, found), _movers(w, found), sentences.outlook(w, found)]
     headline = sentences.headline(w, found, len(request.troubles))
     return Document(
-        w.t, _subject(w, request, headline), headline[:1].upper() + headline[1:], _about(w, request, found), sections,
+        w.t, _subject(w, request, headline), sentence_case(headline), _about(w, request, found), sections,
         _footer(w, request), found.told, found.is_quiet and not request.troubles,
     )  # fmt: skip
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import duckdb
 
+from dashboards.reading import mappings
 from dashboards.report import Contents, read_contents
-from dashboards.words import Row
+from dashboards.words import SERIES, Row
 
 PATH_DAYS = 28
 MOST_MOVERS = 3
 FRESH_DAYS = 2
-SAME = ("keyword", "engine", "country", "language", "device", "rank_kind", "source", "page_key")
+SAME = (*SERIES, "page_key")
 
 MOVERS = "SELECT * FROM movers WHERE is_discovery ORDER BY q, abs(change) DESC NULLS LAST, keyword, page_key"
 LOOKS = "SELECT * FROM mover_looks ORDER BY engine, rank_kind"
@@ -91,6 +92,4 @@ def _path(con: duckdb.DuckDBPyConnection, mover: Row) -> list[Row]:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] | None = None) -> list[Row]:
-    cursor = con.execute(query, values or {})
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [*mappings(con.execute(query, values or {}))]

@@ -22,7 +22,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
 from connectors.errors import TallyrankError
-from dashboards.mail.safe import shown
+from dashboards.safe import shown
 
 LOCALES = {"en": "en", "de": "de", "es": "es", "zh": "zh_Hans", "ms": "ms"}
 FOLDER = Path(__file__).resolve().parents[1] / "locale"

@@ -34,9 +34,9 @@ class Links:
         """What moves first."""
         return f"{self.base}/timing"
 
-    def keyword(self, keyword: str) -> str:
-        """One keyword's result list over time."""
-        return self._about("keyword", keyword)
+    def keyword(self, name: str) -> str:
+        """A keyword's result list over time, by the name of its series (`words.series_name`) or the keyword alone."""
+        return self._about("keyword", name)
 
     def page(self, page_key: str) -> str:
         """One page with its votes and keywords."""

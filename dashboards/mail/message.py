@@ -12,7 +12,7 @@ from email.utils import format_datetime, getaddresses, make_msgid, parseaddr
 from connectors.errors import TallyrankError
 from dashboards.mail.document import Document, Picture
 from dashboards.mail.render import as_html, as_text
-from dashboards.mail.safe import shown
+from dashboards.safe import shown
 
 POLICY = SMTP.clone(cte_type="7bit")  # servers that know no 8BITMIME get it whole too
 

@@ -11,12 +11,12 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
-from dashboards.mail.safe import shown
+from dashboards.safe import shown
 from dashboards.words import ACCENT, COLOURS, MUTED, Row, is_known, label
 
 WIDTH, DOTS = 5.2, 220  # inches and dots per inch: sharp at twice the 560 points it is shown at
 SIZE = 12  # points; on a phone the picture is 350 points wide
-INK, BAD = "#1f2733", "#a8430b"
+INK, BAD = "#1f2733", COLOURS["contradicts"]
 
 
 def estimates_png(rows: Sequence[Row]) -> bytes:

@@ -10,7 +10,7 @@ import jinja2
 
 from dashboards.mail.document import Document, Item, Picture
 from dashboards.mail.language import Line
-from dashboards.mail.safe import isolated
+from dashboards.safe import isolated
 from dashboards.words import ACCENT
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -6,7 +6,7 @@ from dashboards.mail.document import Item, Section
 from dashboards.mail.language import Line, Span, foreign, joined, plain
 from dashboards.mail.news import Change, News
 from dashboards.mail.writer import BAD, SOFT, Writer
-from dashboards.words import COLOURS, DIRECTIONS, RUNGS, Row, is_known
+from dashboards.words import COLOURS, DIRECTIONS, RUNGS, Row, is_known, sentence_case, series_name
 from models.in_time.direction import INFORMATIVE
 
 MOST_CHANGES = 5
@@ -67,8 +67,7 @@ def _change(w: Writer, news: News, change: Change) -> Item:
 
 def _direction(w: Writer, row: Row) -> Line:
     moved, days = DIRECTIONS[row["direction"]], row["lag_days"]
-    words = w.t.say(moved)
-    words = words[:1].upper() + words[1:]
+    words = sentence_case(w.t.say(moved))
     if days is None:
         return w.t.line("{direction}.", direction=Span(words, w.links.timing))
     return w.t.counted(
@@ -117,7 +116,7 @@ def movers(w: Writer, news: News) -> Section:
     items = [_mover(w, row) for row, _ in news.movers]
     blind = [Item(_blind(w, news))] if news.unseen else []
     if left := news.n_more_movers:
-        at = w.links.keyword(str(news.movers[0][0]["keyword"]))
+        at = w.links.keyword(series_name(news.movers[0][0]))
         items.append(Item(w.t.counted("{n} more page moved.", "{n} more pages moved.", left, at)))
     none = [] if news.is_blind else [Item(w.t.line("No page moved beyond noise."))]
     return Section(title, [*(items or none), *blind])
@@ -134,7 +133,7 @@ def _blind(w: Writer, news: News) -> Line:
 
 
 def _mover(w: Writer, row: Row) -> Item:
-    t, at = w.t, w.links.keyword(str(row["keyword"]))
+    t, at = w.t, w.links.keyword(series_name(row))
     before, now, depth = (Span(t.number(row[n], 1), at) for n in ("position_before", "position", "depth"))
     page = foreign(row["page_key"], w.links.page(str(row["page_key"])), 70, is_strong=True)
     if row["is_left"]:

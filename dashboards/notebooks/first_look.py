@@ -15,7 +15,7 @@ with app.setup(hide_code=True):
     from dashboards.analysis.analyst import plain, warehouse_path
     from dashboards.analysis.cells import listing, opened, picture, said
     from dashboards.analysis.examples import ask
-    from dashboards.words import MEANINGS, interval, label, strongest_first, tally
+    from dashboards.words import MEANINGS, counted, interval, label, strongest_first, tally
 
 
 @app.cell(hide_code=True)
@@ -84,7 +84,7 @@ def _(con):
         "first_error": "what it said",
     }
     if failures:
-        _streams = f"{len(failures)} source stream{'' if len(failures) == 1 else 's'}"
+        _streams = counted(len(failures), "source stream")
         _told = said(f"**{_streams} had reads that failed.** What they missed is unknown below.", "danger")
     elif _reads:
         _told = said("Every read of every source went well.", "success")

@@ -17,17 +17,18 @@ from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from connectors.errors import TallyrankError
+from dashboards.safe import shown
 from dashboards.web import locks
 from dashboards.web.csv import to_csv
 from dashboards.web.labels import Labels
-from dashboards.web.parts import aria, component, note
+from dashboards.web.parts import LONGEST, aria, component, note
 from dashboards.web.status import failures, status
 from dashboards.web.view import Chart, Filter, Note, Query, Table, View, choose, discover
 from dashboards.web.warehouse import NoWarehouse, Warehouse
 
 log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
-LONGEST_ADDRESS = 4_000
+LONGEST_ADDRESS, LONGEST_CHOICE = 4_000, 200  # characters
 OLD = (
     "This page needs tables that the warehouse does not have: it was made by an earlier version. "
     "Run `tallyrank analyze`."
@@ -199,14 +200,15 @@ def _contents(view: View, app: Frame, given: Mapping[str, str]) -> tuple[Query, 
     try:
         query, complaints = choose(view, app.warehouse, given, app.labels)
         blocks = [*map(Note, complaints), *view.blocks(query)]
-        shown = [component(block, view.path, query.chosen) for block in blocks]
-        return query, shown, f"{view.title}: {', '.join(query.chosen.values()) or 'everything'}"
+        drawn = [component(block, view.path, query.chosen) for block in blocks]
+        chosen = ", ".join(shown(value) for value in query.chosen.values())
+        return query, drawn, f"{view.title}: {chosen or 'everything'}"
     except NoWarehouse as error:
         words = str(error)
     except duckdb.CatalogException:
         log.exception("page %s", view.path)
         words = OLD
-    except (duckdb.Error, ValueError, TypeError, LookupError, ArithmeticError):
+    except Exception:  # the last line of defence: a page that fails says so, and the others go on
         log.exception("page %s", view.path)
         words = "This page cannot be shown: something unexpected happened, and the log of the web app says what."
     return Query(app.warehouse), [note(Note(words, is_alarm=True))], words
@@ -234,7 +236,7 @@ def _control(each: Filter, query: Query) -> Component:
         debounce=200 if each.search else False,
         nothingFoundMessage="Nothing fits",
         maxDropdownHeight=320,
-        className="choice",
+        className="choice wide" if each.search else "choice",
     )
     return made
 
@@ -244,7 +246,7 @@ def _data(each: Filter, query: Query, value: str | None, typed: str) -> list[dic
     options = dict(each.search(query, typed) if each.search else each.options(query))
     if value and each.label and value not in options:
         options[value] = each.label(query, value) or value
-    return [{"value": v, "label": words} for v, words in options.items()]
+    return [{"value": v, "label": shown(words, LONGEST_CHOICE)} for v, words in options.items()]
 
 
 def _first_words(view: View, app: Frame, given: Mapping[str, str]) -> str:
@@ -256,7 +258,7 @@ def _first_words(view: View, app: Frame, given: Mapping[str, str]) -> str:
         ]
     except (TallyrankError, duckdb.Error) as error:
         lines = [str(error) if isinstance(error, TallyrankError) else OLD]
-    found = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    found = "".join(f"<li>{escape(shown(line, LONGEST))}</li>" for line in lines)
     heading = f"<h1>{escape(view.title)}</h1><p class='question'>{escape(view.question)}</p>"
     return (
         f'<main class="first">{heading}<ul>{found}</ul><p>The charts are being drawn; they need JavaScript.</p></main>'

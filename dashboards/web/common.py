@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.web.figures import breaks, plain
@@ -13,6 +14,7 @@ from dashboards.words import MUTED, strongest_first
 
 PAIRS = "SELECT platform, verb FROM vote_pairs ORDER BY n_pages DESC, platform, verb"
 SPANS = {"90": "90 days", "28": "28 days", "365": "a year", "all": "all days"}
+EVERY = "every"
 BEGINNING = date(1970, 1, 1)
 BREAKS = """
     SELECT DISTINCT first_day, last_day, what FROM breaks
@@ -34,8 +36,13 @@ def _pairs(query: Query) -> list[tuple[str, str]]:
     return judged_first(query, [f"{r['platform']} {r['verb']}" for r in query.rows(PAIRS)])
 
 
+def or_every(thing: str, values: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Values (value, label) as options, before them the choice of every one."""
+    return [(EVERY, f"every {thing}"), *values]
+
+
 PAIR = Filter("votes", "Votes", _pairs)
-SPAN = Filter("span", "Up to the last day", lambda _: list(SPANS.items()))
+SPAN = Filter("span", "Days shown, up to the last", lambda _: list(SPANS.items()))
 
 
 def pair_of(query: Query) -> tuple[str, str]:
@@ -56,12 +63,13 @@ def shade_breaks(figure: go.Figure, query: Query, engine: str, rank_kind: str, d
     return [f"{r['first_day']} to {r['last_day']}: {r['what']}" for r in found]
 
 
-def censored(days: Sequence[date], depths: Sequence[int | None], name: str) -> go.Scatter:
+def censored(readings: pd.DataFrame, name: str) -> go.Scatter:
     """Marks of days on which a page was looked for down to a depth and not found: open, below the last place seen."""
-    known = [(day, depth) for day, depth in zip(days, depths, strict=True) if depth is not None]
+    lost = readings[~readings["is_found"] & readings["depth"].notna()]
     return go.Scatter(
-        x=[day for day, _ in known], y=[depth + 1 for _, depth in known], mode="markers", name=name, showlegend=False,
+        x=lost["day"], y=lost["depth"] + 1, mode="markers", name=plain(name),
+        showlegend=False,
         marker={"symbol": "triangle-down-open", "size": 9, "color": MUTED},
-        text=[f"not among the first {depth}" for _, depth in known],
+        text=[f"not among the first {depth:.0f}" for depth in lost["depth"]],
         hovertemplate="%{x|%Y-%m-%d}: %{text}<extra>" + plain(name) + "</extra>",
     )  # fmt: skip

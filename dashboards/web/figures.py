@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.words import ACCENT, SECOND
+from dashboards.charts import LEGEND
+from dashboards.safe import as_label
+from dashboards.words import PALETTE, SECOND
 
-PALETTE = (ACCENT, SECOND, "#00806f", "#8e4fa8", "#b8336a", "#5f7a1f", "#7a6a55", "#3f8ea8")
-TALL, SHORT = 420, 280
-CONFIG: Any = {"displaylogo": False, "responsive": True, "displayModeBar": False}
-
-
-def plain(text: str, most: int = 60) -> str:
-    """A name from outside as a label: no markup in it, its direction kept to itself, and not endless.
-
-    Plotly reads a subset of HTML in labels, so `<` and `&` are written as entities.
-    """
-    short = text if len(text) <= most else f"{text[: most - 1]}…"
-    return escape(f"\u2068{short}\u2069" if not text.isascii() else short)
-
-
+TALL, SHORT, ROW = 420, 280, 34  # pixels of a chart, of a low one, of a line of names
 CLEAR = "rgba(0,0,0,0)"
+plain = as_label
 
 
 def laid_out(figure: go.Figure, height: int = TALL, **layout: object) -> go.Figure:
@@ -35,7 +23,7 @@ def laid_out(figure: go.Figure, height: int = TALL, **layout: object) -> go.Figu
         colorway=list(PALETTE),
         margin={"l": 10, "r": 10, "t": 16, "b": 44},
         font={"family": "system-ui, sans-serif", "size": 13},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend=LEGEND | {"x": 0},
         hoverlabel={"align": "left"},
     )
     figure.update_layout(**layout)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-LABELS = ("owned", "friendly", "neutral", "hostile")
 COMMAND = "tallyrank label URL hostile --author NAME"
 
 
@@ -27,7 +26,7 @@ class Entry(Protocol):
 
     @property
     def label(self) -> str:
-        """One of LABELS."""
+        """One of words.LABELS."""
 
     @property
     def author(self) -> str:

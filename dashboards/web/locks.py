@@ -24,6 +24,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboards.web import headers, password
 from dashboards.web.visits import HOURS, Visits
+from dashboards.words import counted
 
 TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 LARGEST, LARGEST_FORM, LONGEST_NEXT = 1_000_000, 10_000, 2_000  # bytes, bytes, characters
@@ -164,7 +165,7 @@ def _sign_in(visits: Visits, folder: Path) -> ResponseReturnValue:
 
 
 def _too_many(seconds: int) -> str:
-    wait = f"{seconds} second{'s' if seconds > 1 else ''}" if seconds < 120 else f"{-(-seconds // 60)} minutes"
+    wait = counted(seconds, "second") if seconds < 120 else f"{-(-seconds // 60)} minutes"
     return f"There were too many attempts. Please try again in {wait}."
 
 

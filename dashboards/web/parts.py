@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from math import isfinite
 from typing import Any
 
 import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboards.web.figures import CONFIG
+from dashboards.charts import CONFIG
+from dashboards.safe import shown
 from dashboards.web.view import Block, Chart, Note, Part, Table, link
-from dashboards.words import UNKNOWN
+from dashboards.words import UNKNOWN, counted, is_known
 
 MOST_ROWS = 100
-LONG, LONGEST = 60, 600
+LONG, LONGEST, MOST_WORDS = 60, 600, 3_000  # characters: of a wide column, of a cell, of anything
 
 
 def component(block: Block, path: str, chosen: Mapping[str, str]) -> Component:
@@ -34,7 +34,7 @@ def component(block: Block, path: str, chosen: Mapping[str, str]) -> Component:
 def note(block: Note) -> Component:
     """Words in a box; an alarm interrupts a screen reader."""
     role, kind = ("alert", "note alarm") if block.is_alarm else ("note", "note")
-    return html.Div(block.words, className=kind, role=role)
+    return html.Div(shown(block.words, MOST_WORDS), className=kind, role=role)
 
 
 def aria(**words: str) -> dict[str, Any]:
@@ -48,40 +48,44 @@ def _csv(block: Chart | Table, path: str, chosen: Mapping[str, str]) -> str:
 
 def _chart(block: Chart, csv: str) -> Component:
     if block.figure is None:
-        return _frame(block, [html.P(block.empty, className="empty")])
+        return _frame(block, [html.P(shown(block.empty, LONGEST), className="empty")])
     graph = dcc.Graph(figure=block.figure, config=CONFIG, className="graph")
-    picture = html.Div(graph, role="img", **aria(label=f"{block.title}. {block.sentence}"))
-    data = html.Details([html.Summary(f"The {_counted(len(block.data))} behind it"), rows(block.data)])
-    return _frame(block, [picture, html.P(block.sentence, className="sentence"), data, _download(block.title, csv)])
+    sentence = shown(block.sentence, MOST_WORDS)
+    picture = html.Div(graph, role="img", **aria(label=f"{shown(block.title, LONGEST)}. {sentence}"))
+    data = html.Details([html.Summary(f"The {counted(len(block.data), 'row')} behind it"), rows(block.data)])
+    return _frame(block, [picture, html.P(sentence, className="sentence"), data, _download(block.title, csv)])
 
 
 def _table(block: Table, csv: str) -> Component:
     if block.data.empty:
-        return _frame(block, [html.P(block.empty, className="empty")])
+        return _frame(block, [html.P(shown(block.empty, LONGEST), className="empty")])
     read = rows(block.data, block.columns, block.links)
     more = len(block.data) - MOST_ROWS
     left = [html.P(f"{more:,} more rows are in the CSV.", className="sentence")] if more > 0 else []
-    return _frame(block, [html.P(block.sentence, className="sentence"), read, *left, _download(block.title, csv)])
+    return _frame(
+        block,
+        [html.P(shown(block.sentence, MOST_WORDS), className="sentence"), read, *left, _download(block.title, csv)],
+    )
 
 
 def _frame(block: Chart | Table, children: list[Component]) -> Component:
-    title = html.H2(block.title, id=f"{block.id}-title")
+    title = html.H2(shown(block.title, LONGEST), id=f"{block.id}-title")
     return html.Section([title, *children], className="block", id=block.id, **aria(labelledby=f"{block.id}-title"))
 
 
 def _download(title: str, csv: str) -> Component:
-    return html.P(html.A("CSV", href=csv, **aria(label=f"{title} as CSV")), className="download")
+    return html.P(html.A("CSV", href=csv, **aria(label=f"{shown(title, LONGEST)} as CSV")), className="download")
 
 
 def rows(
     data: pd.DataFrame, columns: Mapping[str, str] | None = None, links: Mapping[str, str] | None = None
 ) -> Component:
     """The first rows of a frame as a table that scrolls by itself where it is too wide."""
-    shown = columns or {name: str(name).replace("_", " ") for name in data.columns}
-    sides = {name: _side(data, name) for name in shown}
-    head = html.Thead(html.Tr([html.Th(title, scope="col", className=sides[n]) for n, title in shown.items()]))
+    named = columns or {name: str(name).replace("_", " ") for name in data.columns}
+    sides = {name: _side(data, name) for name in named}
+    head = html.Thead(html.Tr([html.Th(shown(title), scope="col", className=sides[n]) for n, title in named.items()]))
     body = [
-        html.Tr([_cell(row, n, sides[n], links or {}) for n in shown])
+        html.Tr([_cell(row, n, sides[n], links or {}) for n in named])
         for row in data.head(MOST_ROWS).to_dict("records")
     ]
     return html.Div(
@@ -94,6 +98,9 @@ def _side(data: pd.DataFrame, name: str) -> str:
     values = data[name]
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         return "number"
+    known = values.head(MOST_ROWS).dropna()
+    if len(known) and all(isinstance(value, date) for value in known):
+        return "text moment"
     return "text long" if values.head(MOST_ROWS).astype(str).str.len().max() > LONG else "text"
 
 
@@ -105,8 +112,8 @@ def _cell(row: Mapping[Any, Any], name: str, side: str, links: Mapping[str, str]
 
 
 def said(value: Any) -> str:
-    """A value for people: unknown in words, numbers in four digits, days as days."""
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not isfinite(value)):
+    """A value for people: unknown in words, numbers in three digits, days as days."""
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not is_known(value)):
         return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -114,8 +121,7 @@ def said(value: Any) -> str:
         return _moment(value)
     if isinstance(value, (int, float)):
         return _number(value)
-    text = str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return shown(str(value), LONGEST)
 
 
 def _moment(value: date | datetime) -> str:
@@ -127,8 +133,4 @@ def _moment(value: date | datetime) -> str:
 def _number(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:,.4g}"
-
-
-def _counted(n: int) -> str:
-    return f"{n:,} row" + ("" if n == 1 else "s")
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:,.3g}"

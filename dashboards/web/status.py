@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from connectors.errors import TallyrankError
 from dashboards.web.warehouse import Warehouse
+from dashboards.words import counted
 
 NEWEST = "SELECT max(last_day)::VARCHAR AS day FROM keyword_series"
 TROUBLE = """
@@ -31,8 +32,11 @@ def status(warehouse: Warehouse) -> list[Component]:
         failed = len(warehouse.rows(TROUBLE))
         day = warehouse.rows(NEWEST)[0]["day"]
         published = f"{warehouse.published_at:%Y-%m-%d %H:%M} UTC"
+    except duckdb.CatalogException:
+        return [html.Span("Data of an earlier version", className="bad")]
     except (TallyrankError, duckdb.Error):
         return [html.Span("No data", className="bad")]
-    words = f"{failed} source stream{'s' if failed > 1 else ''} did not read well"
+    words = f"{counted(failed, 'source stream')} did not read well"
     trouble = [dcc.Link(words, href="/sources", className="bad")] if failed else []
-    return [*trouble, html.Span(f"Rankings to {day or 'unknown'} · published {published}")]
+    newest = f"Rankings to {day}" if day else "No rankings yet"
+    return [*trouble, html.Span(f"{newest} · published {published}")]

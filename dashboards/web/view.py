@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from dash import Dash
 from dash.development.base_component import Component
 
+from dashboards.safe import shown
 from dashboards.web import views
 from dashboards.web.labels import Labels
 from dashboards.web.warehouse import Warehouse
@@ -155,7 +156,7 @@ def choose(
             chosen[each.name] = wanted
             continue
         if wanted:
-            complaints.append(f"There is no {each.title.lower()} “{wanted[:100]}” in the data; another one is shown.")
+            complaints.append(f"There is no {each.title.lower()} “{shown(wanted)}” in the data; another one is shown.")
         options = each.search(query, "") if each.search else each.options(query)
         if options:
             chosen[each.name] = options[0][0]

@@ -18,6 +18,7 @@ import duckdb
 import pandas as pd
 
 from connectors.errors import TallyrankError
+from dashboards.reading import mappings
 
 MEMORY, MOST_ANSWERS = "1GB", 256
 Version = tuple[int, int, int]
@@ -51,7 +52,7 @@ class Warehouse:
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """The rows of an answer as mappings, with None for what is unknown; kept like frames."""
-        found: list[dict[str, Any]] = self._answer(_mappings, "rows", query, values)
+        found: list[dict[str, Any]] = self._answer(mappings, "rows", query, values)
         return found
 
     def _answer(
@@ -109,8 +110,3 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
         con.execute(f"SET {setting}")
     con.execute("SET lock_configuration = true")
     return con
-
-
-def _mappings(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

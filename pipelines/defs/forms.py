@@ -9,8 +9,9 @@ from pydantic import Field
 
 from connectors.base import Connector, discover
 from connectors.errors import PastRefused, TallyrankError
+from dashboards.analysis.analyst import plain
+from dashboards.words import counted
 from pipelines import single
-from pipelines.console import counted
 from pipelines.defs.jobs import ANALYSIS, is_ready
 from pipelines.defs.resources import ACROSS_BREAKS, LakeResource, check_breaks
 from pipelines.defs.showing import failure, or_failure
@@ -43,7 +44,9 @@ def write_keywords(context: dg.OpExecutionContext, config: NewKeywords, lake: La
         f"{counted(len(added), 'keyword')} added" if added else "No keyword was added: all are known, or none was given"
     )
     context.log.info(f"{words}; {len(keywords(folder)):,} are looked up from the next daily run on.")
-    context.add_output_metadata({"added": dg.MetadataValue.md(_bullets(added)), "keywords": len(keywords(folder))})
+    context.add_output_metadata(
+        {"added": dg.MetadataValue.md(_bullets([plain(each) for each in added])), "keywords": len(keywords(folder))}
+    )
 
 
 def add_keywords(lake: Lake, given: list[str]) -> list[str]:
@@ -102,7 +105,7 @@ def read_past_days(context: dg.OpExecutionContext, config: PastDays, lake: LakeR
     )
     outcome = or_failure(lambda: run_days_in(context.instance, Path(lake.data_dir), first, last, names))
     told = {n: f"{counted(r.rows, 'row')}, {r.failed:,} failed" for n, r in outcome.readings.items()}
-    metadata = {"read": dg.MetadataValue.md(_bullets([f"**{n}**: {words}" for n, words in told.items()]))}
+    metadata = {"read": dg.MetadataValue.md(_bullets([f"**{plain(n)}**: {plain(words)}" for n, words in told.items()]))}
     if outcome.failed:
         raise failure("\n".join(f"{name}: {words}" for name, words in outcome.failed.items()), metadata)
     context.add_output_metadata(metadata)

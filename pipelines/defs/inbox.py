@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from pipelines.console import counted
+from dashboards.safe import shown
+from dashboards.words import counted
 from pipelines.defs.jobs import NEWS
 from pipelines.defs.resources import LakeResource
 from pipelines.defs.showing import failure
@@ -61,7 +62,7 @@ def told(taken: list[dropped.Taken]) -> str:
 
 def _cell(text: str) -> str:
     """A name from outside, in which Markdown sees nothing to do."""
-    return f"`{' '.join(text.replace('`', chr(39)).replace('|', '/').split())}`"
+    return f"`{shown(text.replace('`', chr(39)).replace('|', '/'))}`"
 
 
 @dg.job(

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import dagster as dg
 
 from connectors.errors import TallyrankError
-from pipelines.console import counted
+from dashboards.safe import shortened
+from dashboards.words import counted
 from pipelines.defs.jobs import BY_HAND
 from pipelines.defs.resources import LakeResource
 from pipelines.project import Project, load
@@ -23,7 +24,7 @@ MAIL_SECONDS, ALERT_SECONDS = 600, 60
 OLDEST = timedelta(days=2)  # what could not be told for longer is told by the daily mail and the report
 MOST_RUNS = 200
 MOST_LINES = 50
-MOST_WORDS = 400
+LONGEST_LINE = 400  # characters
 Ended = Literal[dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS]
 ENDED: tuple[Ended, ...] = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
 NOBODY = "nobody is subscribed: add `subscriptions` to project.yaml"
@@ -157,8 +158,7 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
 
 
 def _short(line: str) -> str:
-    plain = " ".join(line.split())
-    return plain if len(plain) <= MOST_WORDS else f"{plain[: MOST_WORDS - 1]}…"
+    return shortened(" ".join(line.split()), LONGEST_LINE)
 
 
 def subject(lines: list[str]) -> str:

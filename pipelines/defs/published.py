@@ -9,8 +9,8 @@ import duckdb
 
 from connectors.base import Connector
 from dashboards.report import write_report
+from dashboards.words import counted
 from pipelines import changes, publish, retention, sqlfile
-from pipelines.console import counted
 from pipelines.defs import guide
 from pipelines.defs.grades import Grade, graded
 from pipelines.defs.resources import LakeResource, done

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from connectors.errors import TallyrankError
+from dashboards.analysis.analyst import plain
+from dashboards.safe import shown
 
 T = TypeVar("T")
-MOST_ROWS_SHOWN = 200
+MOST_ROWS_SHOWN, LONGEST = 200, 600  # rows, characters of a cell
 
 
 def or_failure(work: Callable[[], T]) -> T:
@@ -37,8 +39,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "unknown"
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return " ".join(text.replace("|", "/").split())
+    return f"{value:.4g}" if isinstance(value, float) else plain(shown(value, LONGEST))
 
 
 def plot(name: str, picture: bytes) -> dict[str, dg.MetadataValue]:

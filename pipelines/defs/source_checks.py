@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from connectors.base import Connector, Stream
+from dashboards.words import counted
 from pipelines import pull
-from pipelines.console import counted
 from pipelines.defs.grades import Grade, graded
 from pipelines.lake import Lake
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from dashboards.words import percent
+from dashboards.words import counted, percent
 from pipelines import sqlfile
-from pipelines.console import counted
 from pipelines.defs.grades import Grade, graded
 from pipelines.evidence import table as evidence
 from pipelines.lake import Lake

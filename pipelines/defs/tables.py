@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from connectors.base import Connector
-from dashboards.source_plots import health_png
+from dashboards.plots.health import health_png
 from pipelines import changes, pull, sqlfile
 from pipelines.defs import guide, table_checks
 from pipelines.defs.resources import AnalysisResource, LakeResource, done

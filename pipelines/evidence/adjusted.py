@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.plots import odds_png
+from dashboards.plots.evidence import odds_png
 from models.guards.sensitivity import e_value_of_interval, measured, sensitivity, words
 from models.ordered_logit.effects import odds_sentence, places_gained, places_sentence
 from models.ordered_logit.fit import OrderedLogit, fit

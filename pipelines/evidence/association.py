@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.plots import forest_png
+from dashboards.plots.evidence import forest_png
 from models.ranks.association import associate, within_list_spearman
 from models.ranks.depths import DepthDifference, depth_differences
 from models.ranks.fisher_z import averages

@@ -15,7 +15,7 @@ from models.in_time.panel import Panel
 from models.in_time.timing import bridged
 from pipelines.evidence.table import DAY, REAL, TEXT, WHO, WHOLE, ModelTable, Rows
 from pipelines.lake import Lake
-from pipelines.panels import WEEKLY, Positions, Ranking, cutting_breaks, votes_of
+from pipelines.panels import SECONDS_PER_DAY, WEEKLY, Positions, Ranking, cutting_breaks, votes_of
 
 READS = ("stg_totals",)
 DAYS = """
@@ -74,7 +74,7 @@ def _pages(con: duckdb.DuckDBPyConnection, platform: str, verb: str) -> Position
     step_days = 7 if (con.execute(GAP, [platform, verb]).fetchall()[0][0] or 1) >= WEEKLY else 1
     days = _days(first, last, step_days)
     end = np.array(days, dtype="datetime64[us]")
-    end += np.timedelta64(86_400_000_000 * step_days - 1, "us")
+    end += np.timedelta64(SECONDS_PER_DAY * 1_000_000 * step_days - 1, "us")
     none, no_domain = np.zeros(0, np.int64), np.zeros(names.size, np.int64)
     return Positions(
         Ranking("", ""), none, none, none, np.zeros(0), names, no_domain, end, np.zeros(len(days), np.int64), 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.plots import paths_png
+from dashboards.plots.evidence import paths_png
 from models.in_time.bursts import MIN_EVENTS, MIN_PAGES, SPAN, Study, study
 from models.in_time.panel import Panel
 from models.in_time.panel_regression import Contrast

@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from dashboards.words import LABELS, UNLABELLED
 from pipelines.evidence.brand_results import DEPTH
 from pipelines.evidence.table import DAY, REAL, TEXT, WHOLE, ModelTable, Rows, rows_of
-from pipelines.labels import LABELS
 from pipelines.lake import Lake
 
 READS = ("brand_results",)
@@ -63,7 +63,7 @@ def _highest(hostile: Sequence[Result]) -> dict[str, Any]:
     return {"hostile_position": first and first["position"], "hostile_url": first and first["url"]}
 
 
-SHARES = tuple(f"share_{label}" for label in (*LABELS, "unlabelled"))
+SHARES = tuple(f"share_{label}" for label in (*LABELS, UNLABELLED))
 COLUMNS: dict[str, Any] = {
     "series_id": (WHOLE, "The series, as in keyword_series."),
     "brand": (TEXT, "The brand, as the project file names it."),

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboards.reading import mappings
 from pipelines import evidence
 from pipelines.lake import Lake, replaced
 
@@ -81,6 +82,4 @@ def _known(value: Any) -> Any:
 
 def rows_of(con: duckdb.DuckDBPyConnection, table: str) -> Rows:
     """The rows of a table as mappings, in order of their first columns."""
-    cursor = con.execute(f"SELECT * FROM {table} ORDER BY ALL")
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return mappings(con.execute(f"SELECT * FROM {table} ORDER BY ALL"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboards.plots import paths_png
+from dashboards.plots.evidence import paths_png
 from models.guards.placebo import Placebos, placebos
 from models.in_time.direction import direction
 from models.in_time.panel import Panel

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from dashboards.plots import verdicts_png
+from dashboards.plots.evidence import verdicts_png
 from models.verdict import Adjusted, Correlation, Evidence, Trial, Verdict, verdicts
 from pipelines.evidence import quasi_experiment, timing
 from pipelines.evidence.table import REAL, TEXT, WHO, WHOLE, ModelTable, Rows, rows_of

@@ -12,6 +12,7 @@ import typer
 
 from connectors.records import RankKind, Verb
 from pipelines.console import err, out, table
+from pipelines.folder import DataOption, lake_of
 
 if TYPE_CHECKING:
     from pipelines.experiment.design import Design
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Promote pages chosen by lot and see whether they rise: the only clean test of cause.", no_args_is_help=True
 )
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")
-]
 
 
 class Format(StrEnum):
@@ -42,7 +40,6 @@ def today() -> date:
 
 
 def _lake(data: Path | None) -> Lake:
-    from pipelines.cli import lake_of
     from pipelines.lake import Lake
 
     return Lake(lake_of(data))

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectors.errors import TallyrankError
 from connectors.records import RankKind, Verb
+from dashboards.safe import as_cell
 from models.trials.experiment import Windows
 from pipelines.lake import Lake, replaced
 
@@ -26,7 +27,6 @@ FOLDER = "experiments"
 HEADER = (
     "# Written by `tallyrank experiment design` before the start. Not to be edited: `score` refuses a changed plan.\n"
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NAME = r"[a-z0-9][a-z0-9_-]{0,39}"
 
 
@@ -192,8 +192,4 @@ def _write_assignment(path: Path, plan: Plan) -> None:
                 days = (plan.start_day, last) if action == "promote" else (plan.start_day, plan.end_day)
                 keywords = "; ".join(dict.fromkeys(plan.lists[i - 1].keyword for i in page.lists))
                 cells = [number, action, page.url, plan.platform, plan.verb.value, *days, keywords]
-                writer.writerow([_harmless(str(cell)) for cell in cells])
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+                writer.writerow([as_cell(str(cell)) for cell in cells])

@@ -14,7 +14,8 @@ from datetime import date
 from pathlib import Path
 
 from connectors.errors import TallyrankError
-from pipelines.console import counted, out
+from dashboards.words import counted
+from pipelines.console import out
 from pipelines.files import known
 from pipelines.files.choosing import KINDS, Options
 from pipelines.files.encodings import members

@@ -23,6 +23,7 @@ from connectors.records import (
     Status,
     Verb,
 )
+from dashboards.safe import as_cell
 from pipelines.files import values
 from pipelines.files.fields import Bound, Kind, bind, fault_where, faults_of
 from pipelines.files.known import Format, formats
@@ -35,7 +36,6 @@ VERBS = tuple(verb.value for verb in Verb)
 UNKNOWN_DEPTH = "says not found, but not within how many results; give --depth to keep this row"
 NOT_FOUND_ADVICE = "for a page that was not found leave position blank and give depth, or give found=false"
 MOST = 2**62 // 10  # of one column, so that sums of several stay whole numbers
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,11 +312,7 @@ def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
     with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("line", "reason", "row"))
-        writer.writerows((r.line, _inert(r.reason), _inert(r.row)) for r in rejects)
-
-
-def _inert(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA) else cell
+        writer.writerows((r.line, as_cell(r.reason), as_cell(r.row)) for r in rejects)
 
 
 def _imported(bound: Bound, parts: list[_Part]) -> Imported:

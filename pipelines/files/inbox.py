@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import typer
 
 from connectors.errors import TallyrankError
-from pipelines.console import counted, out, table
+from dashboards.words import counted
+from pipelines.console import out, table
 from pipelines.files import aliases, imports, known
 from pipelines.files.aliases import add_aliases
 from pipelines.files.choosing import Choice, Options, Request, choose, unread

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from connectors.errors import TallyrankError
 from dashboards.mail.edition import Trouble
-from dashboards.mail.safe import shown
+from dashboards.safe import shown
 from pipelines.mail.ledger import Event
 from pipelines.project import Project
 

@@ -10,14 +10,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipelines.console import err, out
+from pipelines.folder import DataOption, lake_of
 
 if TYPE_CHECKING:
     from pipelines.mail.sending import Sent
     from pipelines.project import Project, Subscription
-
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The data folder; else TALLYRANK_DATA, else data/ of the project.")
-]
 
 
 def mail(
@@ -29,8 +26,6 @@ def mail(
     data: DataOption = None,
 ) -> None:
     """Send the daily mails that are due, each once a day. Settings: TALLYRANK_MAIL_HOST, _FROM and others."""
-    from pipelines.cli import lake_of
-
     if sum((dry_run, to is not None, out_file is not None or html is not None)) > 1:
         raise typer.BadParameter("give one of --dry-run, --to, and --out or --html")
     folder, now = lake_of(data), datetime.now(UTC)

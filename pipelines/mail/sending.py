@@ -18,7 +18,7 @@ from dashboards.mail.document import Document
 from dashboards.mail.edition import Request, Trouble, edition
 from dashboards.mail.message import composed, plain_message
 from dashboards.mail.news import Told
-from dashboards.mail.safe import shown
+from dashboards.safe import shown
 from pipelines.lake import Lake
 from pipelines.mail.bounces import bounced
 from pipelines.mail.due import Due, due

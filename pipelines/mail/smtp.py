@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from dashboards.mail.message import bare
-from dashboards.mail.safe import shown
+from dashboards.safe import shown
 from pipelines.mail.settings import MailSettings
 
 ACCEPTED, GO_ON = 250, 354

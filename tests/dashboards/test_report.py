@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from dashboards import charts, words
-from dashboards.plots import deepest, forest_png, paths_png, verdicts_png
+from dashboards.plots.evidence import forest_png, paths_png, verdicts_png
 from dashboards.report import Contents, read_contents, render, sentence, write_report
+from dashboards.words import deepest
 from pipelines.evidence import table as evidence
 from tests.dashboards.making import PATH, ROWS, WHY, columns_of, row, verdict, warehouse
 

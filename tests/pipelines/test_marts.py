@@ -258,6 +258,18 @@ def test_the_domain_is_the_host_of_the_key():
     assert [r["domain"] for r in found] == ["a.example", "b.example", "com.app"]  # this file's keys have no scheme
 
 
+# --- vote_pairs
+
+
+def test_a_pair_tells_what_is_known_of_it():
+    """Pages with a number, days of readings, and of these those that failed; each pair for itself."""
+    readings = [seen(1, 5), seen(2, FAILED), seen(1, HIDDEN, url=OTHER), seen(4, 2, verb="share", url=OTHER)]
+    likes, shares = made_of("vote_pairs", readings)
+    assert (likes["n_pages"], likes["n_readings"], likes["n_failed"]) == (1, 3, 1)
+    assert (likes["first_day"], likes["last_day"]) == (day(1), day(2))
+    assert (shares["verb"], shares["n_pages"], shares["first_day"]) == ("share", 1, day(4))
+
+
 # --- source_status
 
 

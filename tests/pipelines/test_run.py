@@ -21,9 +21,11 @@ from connectors.base import ask_in_batches, discover
 from connectors.http import Http
 from connectors.records import Raw, Status
 from pipelines.demo import SHOWN
+from tests import forked
 from tests.conftest import TALLYRANK, environment_of
 
 FIRST, LAST = "2026-10-12", "2026-10-13"
+RUN = ["run", "--from", FIRST, "--to", LAST]
 KILLS = 20
 
 
@@ -53,8 +55,7 @@ def undisturbed(_sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> tupl
     """A lake filled without interruption, and the seconds that took."""
     folder = tmp_path_factory.mktemp("undisturbed")
     started = time.monotonic()
-    command = [*TALLYRANK, "run", "--from", FIRST, "--to", LAST]
-    subprocess.run(command, env=few_sources(_sandbox[0], folder), cwd=folder, check=True, capture_output=True)
+    forked.tallyrank(RUN, few_sources(_sandbox[0], folder), folder).check_returncode()
     return folder, time.monotonic() - started
 
 
@@ -64,16 +65,9 @@ def test_a_killed_run_leaves_nothing_that_a_second_run_does_not_mend(
 ) -> None:
     """Killed at a random moment and run again, the lake equals that of an undisturbed run, row for row."""
     reference, seconds = undisturbed
-    command = [*TALLYRANK, "run", "--from", FIRST, "--to", LAST]
     environment = few_sources(sandbox, tmp_path)
-    with subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as run:
-        try:
-            run.wait(random.Random(seed).uniform(0.25, 1.0) * seconds)
-        except subprocess.TimeoutExpired:
-            run.send_signal(signal.SIGKILL)
-    again = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    forked.tallyrank(RUN, environment, tmp_path, kill_after=random.Random(seed).uniform(0.05, 1.0) * seconds)
+    again = forked.tallyrank(RUN, environment, tmp_path)
     assert again.returncode == 0, again.stderr
     assert contents(tmp_path) == contents(reference)
     assert published(tmp_path) == published(reference)

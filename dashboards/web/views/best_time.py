@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import exp
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -46,7 +47,7 @@ def _week(row: words.Row, cells: pd.DataFrame) -> Block:
             x=[f"{hour:02}" for hour in grid.columns], y=[WEEKDAYS[day - 1] for day in grid.index], z=grid.to_numpy(),
             zmin=-edge, zmax=edge, zmid=0, colorscale=[[0, words.SECOND], [0.5, "#cfd6de"], [1, words.ACCENT]],
             xgap=2, ygap=2, text=told.pivot(index="weekday", columns="hour", values="told").to_numpy(),
-            colorbar={"title": plain(str(row["unit"])), "len": 0.9}, hovertemplate="%{text}<extra></extra>",
+            colorbar=_scale(row, edge), hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
         laid_out(figure, HEIGHT, xaxis_title=f"hour from which on ({row['timezone']})")
         figure.update_yaxes(autorange="reversed")
@@ -60,10 +61,24 @@ def _week(row: words.Row, cells: pd.DataFrame) -> Block:
     )
 
 
+def _scale(row: words.Row, edge: float) -> dict[str, object]:
+    """The key to the colours: logarithms are told as the factor that they are."""
+    if row["outcome"] != "votes":
+        return {"title": plain(str(row["unit"])), "len": 0.9}
+    ticks = [-edge, -edge / 2, 0, edge / 2, edge]
+    return {"title": "votes", "len": 0.9, "tickvals": ticks, "ticktext": [_size(row, tick) for tick in ticks]}
+
+
+def _size(row: words.Row, effect: float) -> str:
+    """An effect for people: `× 1.20` of the average where it is a logarithm of votes, else with its sign."""
+    return f"× {exp(effect):.2f}" if row["outcome"] == "votes" else words.signed(effect, 2)
+
+
 def _told(row: words.Row, cell: dict[str, float]) -> str:
     day, hour = WEEKDAYS[int(cell["weekday"]) - 1], int(cell["hour"])
-    worth = f"{words.signed(cell['effect'], 2)} ({words.interval(cell['effect_low'], cell['effect_high'], 2)})"
-    return f"{day} from {hour:02}:00, {int(cell['n_posts'])} posts: {worth} {plain(str(row['unit']))}"
+    effect, low, high = (_size(row, cell[name]) for name in ("effect", "effect_low", "effect_high"))
+    unit = "the usual votes" if row["outcome"] == "votes" else plain(str(row["unit"]))
+    return f"{day} from {hour:02}:00, {words.counted(int(cell['n_posts']), 'post')}: {effect} ({low} … {high}) {unit}"
 
 
 def _how(row: words.Row) -> str:
@@ -75,17 +90,18 @@ def _how(row: words.Row) -> str:
         )
     return (
         f"No difference between times can be told from chance: the colours are noise, shown so that you need not take "
-        f"our word for it. {drawn} The best and the worst time differ by less than "
-        f"{words.magnitude(row['spread_below'])} "
-        f"({row['unit']}) with 95 % probability."
+        f"our word for it. {drawn}"
     )
 
 
 def _every(query: Query) -> Block:
-    data = query.frame(ASKED, query["outcome"])
+    found, rows = query.frame(ASKED, query["outcome"]), query.rows(ASKED, query["outcome"])
+    spreads = {name: [_spread(row, row[name]) for row in rows] for name in ("spread", "spread_below")}
+    data = found.assign(difference=spreads["spread"], difference_below=spreads["spread_below"])
     columns = {
-        "name": "of", "where_asked": "region", "answer": "answer", "n_posts": "posts", "spread": "best against worst",
-        "spread_below": "surely below", "q_value": "false discovery rate", "why_not": "why there is no answer",
+        "name": "of", "where_asked": "region", "answer": "answer", "n_posts": "posts",
+        "difference": "best against worst", "difference_below": "surely below",
+        "q_value": "false discovery rate", "why_not": "why there is no answer",
     }  # fmt: skip
     return Table(
         "asked",
@@ -96,6 +112,13 @@ def _every(query: Query) -> Block:
         "false discovery rate allows for that.",
         columns,
     )
+
+
+def _spread(row: words.Row, spread: float | None) -> str:
+    """What lies between the best and the worst time: a factor of votes, or positions."""
+    if not words.is_known(spread):
+        return words.UNKNOWN
+    return f"{exp(spread):.2g} times" if row["outcome"] == "votes" else f"{spread:.2g} {row['unit']}"
 
 
 def _outcomes(query: Query) -> list[tuple[str, str]]:

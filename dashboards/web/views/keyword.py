@@ -10,23 +10,19 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboards.safe import shown
 from dashboards.web.common import PAIR, SPAN, censored, pair_of, shade_breaks, since
 from dashboards.web.figures import colours, laid_out, plain
+from dashboards.web.series import LABEL, NAME, series_named
 from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View, link
-from dashboards.words import sentence_case
+from dashboards.words import Row, sentence_case
 
 MOST_FOUND, MOST_PAGES, HEIGHT = 50, 8, 620
-KIND = "concat_ws(', ', engine, country, language, device, rank_kind, source)"
 FIND = f"""
-    SELECT series_id::VARCHAR AS id, keyword || ' · ' || {KIND} AS label FROM keyword_series
+    SELECT {NAME} AS id, {LABEL} AS label FROM keyword_series
     WHERE contains(keyword, lower(?))
     ORDER BY starts_with(keyword, lower(?)) DESC, keyword, series_id LIMIT {MOST_FOUND}
 """
-NAMED = f"SELECT keyword || ' · ' || {KIND} AS label FROM keyword_series WHERE series_id = try_cast(? AS BIGINT)"
-OF_KEYWORD = (
-    "SELECT series_id::VARCHAR AS id FROM keyword_series WHERE keyword = ? ORDER BY n_lists DESC, series_id LIMIT 1"
-)
-SERIES = "SELECT * FROM keyword_series WHERE series_id = try_cast(? AS BIGINT)"
 POSITIONS = """
     SELECT day, page_key, url, position, is_found, depth FROM keyword_days
     WHERE series_id = ? AND day >= ? ORDER BY day, position
@@ -39,10 +35,9 @@ VOTES = """
 
 def blocks(query: Query) -> Sequence[Block]:
     """The list of the last day, and positions above votes over time."""
-    found = query.rows(SERIES, query["keyword"])
-    if not found:
+    series = series_named(query, query["keyword"])
+    if series is None:
         return [Note("No result list yet: import rankings, or set up a source of rankings, then analyse.")]
-    series = found[0]
     positions = query.frame(POSITIONS, series["series_id"], since(query, series["last_day"]))
     last = positions[(positions["day"] == positions["day"].max()) & positions["is_found"]]
     pages = tuple(last["page_key"].head(MOST_PAGES))
@@ -54,16 +49,16 @@ def blocks(query: Query) -> Sequence[Block]:
     ]
 
 
-def _about(series: dict[str, Any]) -> str:
+def _about(series: Row) -> str:
     depth = f"down to place {series['depth']}" if series["depth"] else "to a depth that the source does not say"
     return (
-        f"“{series['keyword']}”: {series['n_lists']:,} lists of {series['n_pages']:,} pages, {series['first_day']} to "
-        f"{series['last_day']}, {depth}."
+        f"“{shown(series['keyword'])}”: {series['n_lists']:,} lists of {series['n_pages']:,} pages, "
+        f"{series['first_day']} to {series['last_day']}, {depth}."
     )
 
 
 def _over_time(
-    query: Query, series: dict[str, Any], positions: pd.DataFrame, votes: pd.DataFrame, pages: tuple[str, ...]
+    query: Query, series: Row, positions: pd.DataFrame, votes: pd.DataFrame, pages: tuple[str, ...]
 ) -> Block:
     """Positions above, votes below, on one axis of days."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.6, 0.4])
@@ -72,25 +67,22 @@ def _over_time(
         mine, cast = positions[positions["page_key"] == page], votes[votes["page_key"] == page]
         line = {"color": of[page], "width": 2}
         figure.add_trace(_line(mine["day"], mine["position"], page, line, "place %{y:.3g}"), row=1, col=1)
-        lost = mine[~mine["is_found"]]
-        figure.add_trace(censored(list(lost["day"]), [_whole(d) for d in lost["depth"]], page), row=1, col=1)
+        figure.add_trace(censored(mine, page), row=1, col=1)
         figure.add_trace(_line(cast["day"], cast["votes"], page, line, "%{y:,} votes", is_shown=False), row=2, col=1)
     days = (max(since(query, series["last_day"]), series["first_day"]), series["last_day"])
     laid_out(figure, HEIGHT, showlegend=True, hovermode="x unified" if len(pages) < 2 else "closest")
     changed = shade_breaks(figure, query, series["engine"], series["rank_kind"], days)
     figure.update_yaxes(autorange="reversed", title_text="position (1 is best)", row=1, col=1)
-    figure.update_yaxes(title_text=f"{query['votes']}s known", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(title_text=plain(f"{query['votes']}s known"), rangemode="tozero", row=2, col=1)
     shaded = f" Shaded: {' '.join(changed)}" if changed else ""
     data = positions.merge(votes, on=["page_key", "day"], how="left")
     return Chart(
         "over-time",
         "Positions and votes over time",
         figure if pages else None,
-        f"Above, the places of the {len(pages)} pages that stand highest now; below, their {query['votes']}s. A gap "
-        "is a day "
-        "that was not read; an open triangle is a page looked for and not found down to that depth. That two lines "
-        "move "
-        f"together does not say which moved the other: Timing asks that.{shaded}",
+        f"Above, the places of the {len(pages)} pages that stand highest now; below, their {query['votes']}s. A gap is "
+        "a day that was not read; an open triangle is a page looked for and not found down to that depth. That two "
+        f"lines move together does not say which moved the other: Timing asks that.{shaded}",
         data,
         "No page was found in this list.",
     )
@@ -106,11 +98,7 @@ def _line(
     )  # fmt: skip
 
 
-def _whole(value: float) -> int | None:
-    return None if pd.isna(value) else int(value)
-
-
-def _last_list(query: Query, series: dict[str, Any], last: pd.DataFrame, votes: pd.DataFrame) -> Block:
+def _last_list(query: Query, series: Row, last: pd.DataFrame, votes: pd.DataFrame) -> Block:
     """The newest list, with the votes known of each page."""
     newest = votes.groupby("page_key", sort=False).last().reset_index()
     data = last.merge(newest[["page_key", "votes", "status", "is_lower_bound"]], on="page_key", how="left")
@@ -133,8 +121,8 @@ def _find(query: Query, typed: str) -> list[tuple[str, str]]:
 
 
 def _named(query: Query, value: str) -> str | None:
-    found = query.rows(NAMED, value)
-    return found[0]["label"] if found else None
+    found = series_named(query, value)
+    return found["label"] if found else None
 
 
 VIEW = View(

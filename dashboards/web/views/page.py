@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.safe import shown
 from dashboards.web.common import PAIR, SPAN, censored, pair_of, since
 from dashboards.web.figures import SHORT, colours, laid_out, plain
+from dashboards.web.series import NAME
 from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View, link
-from dashboards.words import ACCENT
+from dashboards.words import ACCENT, ranking
 
 MOST_FOUND, MOST_SERIES = 50, 8
 FIND = f"""
@@ -25,9 +27,11 @@ VOTES = """
     WHERE page_key = ? AND day >= ? ORDER BY platform, verb, day
 """
 BURSTS = "SELECT * FROM page_bursts WHERE page_key = ? AND day >= ? ORDER BY ALL"
-RANKS = """
-    SELECT s.keyword, s.series_id, s.engine, s.country, s.device, s.rank_kind, d.day, d.position, d.is_found, d.depth
-    FROM keyword_days AS d JOIN keyword_series AS s USING (series_id)
+RANKS = f"""
+    SELECT
+        s.keyword, s.series_id, s.name, s.engine, s.country, s.device, s.rank_kind,
+        d.day, d.position, d.is_found, d.depth
+    FROM keyword_days AS d JOIN (SELECT *, {NAME} AS name FROM keyword_series) AS s USING (series_id)
     WHERE d.page_key = ? AND d.day >= ? ORDER BY s.keyword, s.series_id, d.day
 """
 
@@ -57,7 +61,7 @@ def blocks(query: Query) -> Sequence[Block]:
 def _about(page: dict[str, Any]) -> str:
     place = f"best place {page['best_position']:.3g}" if page["best_position"] is not None else "in no list"
     return (
-        f"{page['url'] or page['page_key']}: {place} on {page['last_ranked_day'] or 'no day'}, found for "
+        f"{shown(page['url'] or page['page_key'], 200)}: {place} on {page['last_ranked_day'] or 'no day'}, found for "
         f"{page['n_keywords']:,} keywords; votes known on {page['n_platforms']:,} platforms; first seen "
         f"{page['first_day']}."
     )
@@ -67,34 +71,41 @@ def _positions(ranks: pd.DataFrame) -> Block:
     """A line for each of the keywords for which the page stands highest."""
     figure = go.Figure()
     best = ranks.groupby("series_id", sort=False)["position"].min().sort_values().head(MOST_SERIES).index
-    of = colours([str(s) for s in best])
+    of, names = colours([str(s) for s in best]), _names(ranks)
     for series in best:
         mine = ranks[ranks["series_id"] == series]
-        name, lost = str(mine["keyword"].iloc[0]), mine[~mine["is_found"]]
+        name = names[series]
         figure.add_scatter(
             x=mine["day"], y=mine["position"], mode="lines+markers", name=plain(name), connectgaps=False,
             line={"color": of[str(series)]}, marker={"size": 4},
             hovertemplate="%{x|%Y-%m-%d}: place %{y:.3g}<extra>" + plain(name) + "</extra>",
         )  # fmt: skip
-        depths = [None if pd.isna(d) else int(d) for d in lost["depth"]]
-        figure.add_trace(censored(list(lost["day"]), depths, name))
+        figure.add_trace(censored(mine, name))
     laid_out(figure, showlegend=True, yaxis_title="position (1 is best)")
     figure.update_yaxes(autorange="reversed")
     return Chart(
         "positions",
         "Where it stands",
         figure if len(best) else None,
-        "Each line is the page's place for one keyword; a gap is a day that was not read, an open triangle a list "
-        "in which "
-        "it was looked for and not found down to that depth.",
+        "Each line is the page's place for one keyword; a gap is a day that was not read, an open triangle a list in "
+        "which it was looked for and not found down to that depth.",
         ranks,
         "The page was found in no list of these days.",
     )
 
 
+def _names(ranks: pd.DataFrame) -> dict[Any, str]:
+    """What each series is called: its keyword, with engine and kind of position where several share the keyword."""
+    series = ranks.drop_duplicates("series_id")
+    shared = series["keyword"].duplicated(keep=False)
+    rows = zip(series["series_id"], series.to_dict("records"), shared, strict=True)
+    return {id: f"{r['keyword']} ({ranking(r)})" if twice else str(r["keyword"]) for id, r, twice in rows}
+
+
 def _votes(votes: pd.DataFrame, bursts: pd.DataFrame) -> Block:
     """Votes of each platform and verb, each for itself: they are never added up."""
-    figure = _lines(votes, "votes", "%{y:,} votes")
+    positive = votes.assign(votes=votes["votes"].where(votes["votes"] > 0))
+    figure = _lines(positive, "votes", "%{y:,} votes")
     for (platform, verb), mine in bursts.groupby(["platform", "verb"], sort=True) if len(bursts) else ():
         known = votes[(votes["platform"] == platform) & (votes["verb"] == verb)]
         at = mine.merge(known[["day", "votes"]], on="day", how="inner")
@@ -106,10 +117,10 @@ def _votes(votes: pd.DataFrame, bursts: pd.DataFrame) -> Block:
     return Chart(
         "votes",
         "Its votes, platform by platform",
-        figure if votes["votes"].notna().any() else None,
-        "Votes known at the end of each day (logarithmic; zeros cannot be drawn); platforms are never added up, for "
-        "a like "
-        "here and a like there are different things. A gap is a reading that failed or was not made. Stars are bursts.",
+        figure if positive["votes"].notna().any() else None,
+        "Votes known at the end of each day (logarithmic, so zeros are left out); platforms are never added up, for "
+        "a like here and a like there are different things. Other gaps are readings that failed or were not made. "
+        "Stars are bursts.",
         votes,
         "No vote of this page is known in these days.",
     )
@@ -126,9 +137,8 @@ def _increments(query: Query, votes: pd.DataFrame) -> Block:
         "increments",
         f"What came new each day: {platform} {verb}s",
         laid_out(go.Figure(bars), SHORT, yaxis_title="votes gained") if mine["change"].notna().any() else None,
-        "Votes gained since the reading before; nothing is drawn where that is not known (a failed reading, a "
-        "recount, a "
-        "post found late). Below 0, people took votes back or the platform recounted.",
+        "Votes gained since the reading before; nothing is drawn where that is not known (a failed reading, a recount, "
+        "a post found late). Below 0, people took votes back or the platform recounted.",
         mine[["platform", "verb", "day", "change"]],
         f"No change of this page's {platform} {verb}s is known in these days.",
     )
@@ -159,9 +169,8 @@ def _bursts(bursts: pd.DataFrame) -> Block:
 
 def _keywords(ranks: pd.DataFrame) -> Block:
     last = ranks.groupby("series_id", sort=False).last().reset_index()
-    data = last.sort_values("position").assign(
-        address=[link("keyword", keyword=str(s)) for s in last.sort_values("position")["series_id"]]
-    )
+    data = last.sort_values("position")
+    data["address"] = [link("keyword", keyword=name) for name in data["name"]]
     columns = {
         "keyword": "keyword",
         "engine": "engine",

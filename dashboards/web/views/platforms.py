@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from dashboards import charts, words
+from dashboards.web.common import or_every
 from dashboards.web.figures import laid_out, plain, themed
 from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View
 
 RANKINGS = "SELECT DISTINCT engine, rank_kind FROM association ORDER BY ALL"
-EVERY = "every"
 WHICH = "engine || ' ' || rank_kind = ? AND (? = 'every' OR platform = ?)"
 CAVEAT = (
     "An association is the lowest rung of evidence and never earns the word supports: votes may lift positions, "
@@ -102,9 +102,8 @@ def _placebos(query: Query, rows: Sequence[words.Row]) -> Block:
         "placebos",
         "Do votes that cannot have acted do as well?",
         themed(charts.placebos(rows)),
-        "Each mark is the share of placebos of one kind that do as well as the real votes: right of the dotted line "
-        "(5 %), "
-        "what the real votes show is no more than what chance or the calendar shows.",
+        "Each mark is the share of placebos of one kind that do as well as the real votes: right of the dotted line (5 "
+        "%), what the real votes show is no more than what chance or the calendar shows.",
         _data(
             query,
             "timing",
@@ -151,7 +150,7 @@ def _rankings(query: Query) -> list[tuple[str, str]]:
 
 def _platforms(query: Query) -> list[tuple[str, str]]:
     found = query.rows("SELECT DISTINCT platform FROM association ORDER BY ALL")
-    return [(EVERY, "every platform"), *((r["platform"], r["platform"]) for r in found)]
+    return or_every("platform", ((r["platform"], r["platform"]) for r in found))
 
 
 VIEW = View(

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards import words
+from dashboards import charts, words
 from dashboards.web.common import judged_first
-from dashboards.web.figures import laid_out, plain
+from dashboards.web.figures import ROW, laid_out, plain
 from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View
 
-ROW = 34  # pixels
 PAIRS = """
     SELECT DISTINCT platform || ' ' || verb AS pair
     FROM (SELECT platform, verb FROM regions UNION SELECT platform, verb FROM audiences) ORDER BY ALL
@@ -65,7 +64,7 @@ def _forest(query: Query, regions: pd.DataFrame) -> Block:
         figure.add_scatter(
             x=known[name], y=[plain(str(r)) for r in known["region"]], mode="markers", name=title,
             marker={"size": 9, "color": colour},
-            error_x=_bars(known, name, low, high),
+            error_x=charts.whiskers(known.to_dict("records"), (name, low, high), None),
             hovertemplate="%{y}: %{x:+.3f}<extra>" + title + "</extra>",
         )  # fmt: skip
     figure.add_vline(x=0, line_color=words.MUTED, line_dash="dot")
@@ -74,17 +73,11 @@ def _forest(query: Query, regions: pd.DataFrame) -> Block:
         "regions",
         f"Does the correlation differ by {query['dimension']} of the search?",
         figure if len(known) else None,
-        "Grey dots are the lists of one region alone, blue ones are drawn towards the mean of all as far as their "
-        "data are "
-        "few; bars are 95 % intervals. As everywhere, a correlation does not say what moves what.",
+        "Grey dots are the lists of one region alone, blue ones are drawn towards the mean of all as far as their data "
+        "are few; bars are 95 % intervals. As everywhere, a correlation does not say what moves what.",
         regions,
         "No region has lists whose pages' votes are known.",
     )
-
-
-def _bars(data: pd.DataFrame, value: str, low: str, high: str) -> dict[str, pd.Series[float]]:
-    """Error bars from the ends of an interval; none where an end is unknown."""
-    return {"array": (data[high] - data[value]).fillna(0), "arrayminus": (data[value] - data[low]).fillna(0)}
 
 
 def _table(query: Query, regions: pd.DataFrame) -> Block:
@@ -103,7 +96,7 @@ def _who(query: Query, audiences: pd.DataFrame) -> Block:
         figure.add_bar(
             y=[plain(f"{dimension}: {s}") for s in mine["segment"]], x=mine["share"], orientation="h",
             name=plain(str(dimension)),
-            error_x=_bars(mine, "share", "ci_low", "ci_high"),
+            error_x=charts.whiskers(mine.to_dict("records"), ("share", "ci_low", "ci_high"), None),
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )  # fmt: skip
     laid_out(figure, 140 + ROW * len(known), xaxis_title="share of the votes whose segment is known")
@@ -111,11 +104,10 @@ def _who(query: Query, audiences: pd.DataFrame) -> Block:
     figure.update_yaxes(autorange="reversed")
     return Chart(
         "audience",
-        f"Who gives the {query['pair']}s?",
+        f"Who gives the {query['pair']}s?" if query["pair"] else "Who votes?",
         figure if len(known) else None,
-        "Shares of the votes whose country, age or device the platform tells, with 95 % intervals over pages, those "
-        "of few "
-        "votes drawn towards the mean. Segments below 10 votes are withheld, so the shares of others are a little "
+        "Shares of the votes whose country, age or device the platform tells, with 95 % intervals over pages, those of "
+        "few votes drawn towards the mean. Segments below 10 votes are withheld, so the shares of others are a little "
         "too high.",
         audiences,
         "No source that is switched on tells by whom these votes were given.",

@@ -10,13 +10,14 @@ from dash import Dash, html
 
 from connectors.errors import TallyrankError
 from dashboards import words
-from dashboards.web import label_form
+from dashboards.safe import shown
 from dashboards.web.common import SPAN, since
-from dashboards.web.labels import COMMAND, LABELS, Labels
-from dashboards.web.reputation import (
+from dashboards.web.labels import COMMAND, Labels
+from dashboards.web.reputation import form as label_form
+from dashboards.web.reputation.charts import highest, shares
+from dashboards.web.reputation.data import (
     ABOUT_ALL,
     PAGE_ONE,
-    UNLABELLED,
     Row,
     days_of,
     history,
@@ -25,14 +26,13 @@ from dashboards.web.reputation import (
     series_of,
     warnings,
 )
-from dashboards.web.reputation_charts import highest, shares
+from dashboards.web.series import NAME, SETTING
 from dashboards.web.view import Block, Filter, Note, Part, Query, Table, View, link
 from dashboards.web.warehouse import Warehouse
 
-KIND = "concat_ws(', ', engine, country, language, device, rank_kind, source)"
 BRANDS = "SELECT DISTINCT brand FROM reputation_days ORDER BY brand"
 QUERIES = f"""
-    SELECT DISTINCT series_id::VARCHAR AS id, query || ' · ' || {KIND} AS label, n_lists
+    SELECT DISTINCT {NAME} AS id, query || ' · ' || {SETTING} AS label, n_lists
     FROM reputation_days JOIN keyword_series USING (series_id) WHERE brand = ? ORDER BY n_lists DESC, label
 """
 LONGEST, MOST_NAMED = 120, 3  # characters, warnings
@@ -77,35 +77,34 @@ def _nothing_yet() -> list[Block]:
 def _answer(series: Row, days: pd.DataFrame) -> list[str]:
     """What page one looks like on the last day, and where the highest hostile result stands."""
     if days.empty:
-        return [f"No list of “{series['query']}” is known in these days; choose more of them."]
+        return [f"No list of “{shown(series['query'])}” is known in these days; choose more of them."]
     last = days.iloc[-1]
     n = int(last["n_results"])
-    where = f"Page one of “{series['query']}” on {last['day']:%Y-%m-%d}"
+    where = f"Page one of “{shown(series['query'])}” on {last['day']:%Y-%m-%d}"
     if not n:
         return [f"{where}: none of its results is known.", _hostile(last)]
-    counts = {name: round(last[f"share_{name}"] * n) for name in (*LABELS, UNLABELLED)}
+    counts = {name: round(last[f"share_{name}"] * n) for name in (*words.LABELS, words.UNLABELLED)}
     parts = [f"{count} {name} ({words.percent(count / n)})" for name, count in counts.items() if count]
-    unsaid = " Unlabelled is not neutral: nobody has said what it is." if counts[UNLABELLED] else ""
+    unsaid = " Unlabelled is not neutral: nobody has said what it is." if counts[words.UNLABELLED] else ""
     return [f"{where}: of {n} result{'' if n == 1 else 's'}, {', '.join(parts)}.{unsaid}", _hostile(last)]
 
 
 def _hostile(last: pd.Series[Any]) -> str:
     if pd.isna(last["hostile_position"]):
         return "No result among the first fifty is labelled hostile. Unlabelled ones may be."
-    place = f"The highest hostile result is {_short(last['hostile_url'])} at place {last['hostile_position']:.3g}"
+    place = (
+        f"The highest hostile result is {shown(last['hostile_url'], LONGEST)} at place {last['hostile_position']:.3g}"
+    )
     if not last["days_there"]:
         return f"{place}: below page one."
     there = int(last["days_there"])
     return f"{place}. A hostile result has stood there or higher for {there} list{'' if there == 1 else 's'} in a row."
 
 
-def _short(url: str) -> str:
-    return url if len(url) <= LONGEST else f"{url[: LONGEST - 1]}…"
-
-
 def _warning(warned: Sequence[Row]) -> str:
     named = "; ".join(
-        f"{_short(r['url'])} at place {r['position']:.3g} for “{r['query']}”" for r in warned[:MOST_NAMED]
+        f"{shown(r['url'], LONGEST)} at place {r['position']:.3g} for “{shown(r['query'])}”"
+        for r in warned[:MOST_NAMED]
     )
     more = f"; and {len(warned) - MOST_NAMED} more" if len(warned) > MOST_NAMED else ""
     pages = "a hostile page below page one gains" if len(warned) == 1 else "hostile pages below page one gain"

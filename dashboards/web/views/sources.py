@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.web.common import EVERY, or_every
 from dashboards.web.figures import laid_out, plain
 from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View
 from dashboards.words import SECOND
 
-EVERY = "every"
 ROW = 26  # pixels
+NONE_READ = "No source has been read yet: what there is comes from imported files."
 STATUS = """
     SELECT h.connector, h.stream, h.state, h.last_day, h.last_good_day, h.n_reads, h.n_failed, h.n_not_found,
         h.n_failed_readings, h.days_with_failures, h.n_days, h.first_error, s.quota, s.cost, s.retention_days, s.terms
@@ -46,14 +47,13 @@ def _failures(status: pd.DataFrame) -> list[Block]:
     """What failed on its last day, and what follows from that."""
     failed = status[status["state"] != "well"]
     if status.empty:
-        return [Note("No source has been read; the data come from imported files.")]
+        return [Note(NONE_READ)]
     if failed.empty:
         return [Note(f"All {len(status)} source streams read well on their last day.")]
     names = ", ".join(f"{c} / {s}" for c, s in zip(failed["connector"], failed["stream"], strict=True))
     words = (
-        f"{len(failed)} of {len(status)} source streams did not read well on their last day: {names}. What could "
-        "not be "
-        "read is unknown everywhere; it is never a zero and never yesterday's number."
+        f"{len(failed)} of {len(status)} source streams did not read well on their last day: {names}. What could not "
+        "be read is unknown everywhere; it is never a zero and never yesterday's number."
     )
     return [Note(words, is_alarm=True)]
 
@@ -72,7 +72,7 @@ def _status(status: pd.DataFrame) -> Block:
         status.fillna({"first_error": ""}),
         "Numbers are of the last day of looking. Not found is an answer (the source does not have it), failed is none.",
         columns,
-        empty="No source has been read; the data come from imported files.",
+        empty=NONE_READ,
     )
 
 
@@ -92,11 +92,10 @@ def _days(days: pd.DataFrame) -> Block:
         "days",
         "How reading went, day by day",
         figure if len(days) else None,
-        "Each square is one day of one source: green read well, orange failed in part, dark brown failed "
-        "altogether; where "
-        "there is no square, the source was not read that day.",
+        "Each square is one day of one source: green read well, orange failed in part, dark brown failed altogether; "
+        "where there is no square, the source was not read that day.",
         days,
-        "No source has been read.",
+        NONE_READ,
     )
 
 
@@ -112,11 +111,13 @@ def _spent(query: Query, of: str) -> Block:
 
 
 def _catalogue(query: Query, of: str) -> Block:
-    columns = {"title": "source", "signal": "gives", "state": "state", "budget_usd": "budget, $ a month"}
+    columns = {"title": "source", "signal": "gives", "state": "state", "budget": "budget a month"}
+    found = query.frame(CATALOGUE, of)
+    budgets = ["none" if pd.isna(usd) else f"{usd:,.2f} $" for usd in found["budget_usd"]]
     return Table(
         "catalogue",
         "Every source there is",
-        query.frame(CATALOGUE, of),
+        found.assign(budget=budgets),
         "Ready ones first. What each still needs, its quota, its cost and what its verbs mean are in the CSV, in "
         "docs/SOURCES.md, and in the answer of `tallyrank doctor NAME`.",
         columns,
@@ -134,7 +135,7 @@ def _sources(query: Query) -> list[tuple[str, str]]:
     found = query.rows(
         "SELECT connector, title FROM sources WHERE connector IN (SELECT connector FROM source_health) ORDER BY title"
     )
-    return [(EVERY, "every source"), *((r["connector"], r["title"]) for r in found)]
+    return or_every("source", ((r["connector"], r["title"]) for r in found))
 
 
 VIEW = View(

@@ -15,6 +15,7 @@ from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View, 
 PAIRS = "SELECT DISTINCT platform || ' ' || verb AS pair FROM timing ORDER BY ALL"
 RANKINGS = "SELECT DISTINCT engine || ' ' || rank_kind AS ranking, engine, rank_kind FROM timing ORDER BY ALL"
 ONE = "SELECT * FROM {} WHERE engine || ' ' || rank_kind = ? AND platform || ' ' || verb = ? ORDER BY ALL"
+TICKS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.05, 0.1, 0.5, 1)  # of p
 QUESTIONS = {
     "p_forward": "positions move after votes",
     "p_same_day": "both move on the same day",
@@ -69,7 +70,7 @@ def _path(row: words.Row, id: str, title: str, day: str, event: str) -> Block:
     names = ("path_first_day", "path", "path_low", "path_high")
     heads = ("days_after", "positions_gained", "ci_low", "ci_high")
     step = row["step_days"] or 1
-    columns = {head: row[name] or [] for head, name in zip(heads, names, strict=True)}
+    columns = {head: row[name] if row["path"] else [] for head, name in zip(heads, names, strict=True)}
     columns["days_after"] = [d * step for d in columns["days_after"]]
     why = f"No line can be drawn: {row['why_not'] or 'too few pages'}."
     return Chart(id, title, figure, HOW.format(event=day), pd.DataFrame(columns), why)
@@ -88,17 +89,16 @@ def _tests(row: words.Row) -> Block:
         )
     )  # fmt: skip
     figure.add_vline(x=0.05, line_color=words.SECOND, line_dash="dot")
-    laid_out(figure, 250, xaxis_type="log", xaxis_title="p (short bars are surprising without such a move)")
+    laid_out(figure, 250, xaxis_title="p (short bars are surprising without such a move)")
+    figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     figure.update_yaxes(autorange="reversed")
     return Chart(
         "directions",
         "Which moves first? Both directions asked alike",
         figure if len(known) else None,
-        "Each bar is the p-value of one question; coloured ones are below 0.05 (dotted line). Votes come first "
-        "where the "
-        "first bar is coloured and the last two are not: positions then moved after votes by more than on the day "
-        "itself. "
-        "These are single tests, before the many pairs that were tried are allowed for.",
+        "Each bar is the p-value of one question; coloured ones are below 0.05 (dotted line). Votes come first where "
+        "the first bar is coloured and the last two are not: positions then moved after votes by more than on the day "
+        "itself. These are single tests, before the many pairs that were tried are allowed for.",
         data,
         f"No test could be made: {row['why_not'] or 'too few data'}.",
     )

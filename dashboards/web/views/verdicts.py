@@ -9,17 +9,18 @@ import pandas as pd
 from dash import html
 from dash.development.base_component import Component
 
-from dashboards import charts, words
+from dashboards import charts, safe, words
+from dashboards.web.common import EVERY, or_every
 from dashboards.web.figures import themed
-from dashboards.web.parts import aria
+from dashboards.web.parts import MOST_WORDS, aria
 from dashboards.web.view import Block, Chart, Filter, Note, Part, Query, Table, View, link
 
-EVERY = "every"
 VERDICTS = "SELECT * FROM verdicts ORDER BY ALL"
 NAIVE = """
     SELECT engine, rank_kind, platform, verb, arg_max(mean_rho, depth) AS mean_rho, max(depth) AS depth
     FROM association WHERE mean_rho IS NOT NULL GROUP BY ALL
 """
+WHY_NOT = "SELECT engine, rank_kind, platform, verb, why_not FROM timing WHERE why_not IS NOT NULL"
 NONE_YET = (
     "No verdict yet: it takes result lists with pages whose votes are known. Import rankings and votes, or run the "
     "sources, then analyse again."
@@ -42,7 +43,7 @@ def blocks(query: Query) -> Sequence[Block]:
         *([Part(cards)] if judged else []),
         _estimates(judged),
         _beside(shown, naive),
-        _too_few([v for v in shown if v["verdict"] == words.NOT_ENOUGH], every),
+        _too_few([v for v in shown if v["verdict"] == words.NOT_ENOUGH], every, _missing(query)),
         Part(_meanings()),
     ]
 
@@ -63,7 +64,7 @@ def _card(verdict: words.Row, every: Sequence[words.Row], naive: words.Row | Non
                 className="figures",
             ),
             html.P(_guards(verdict), className="guards"),
-            html.Details([html.Summary("In words"), html.P(verdict["prose"])]),
+            html.Details([html.Summary("In words"), html.P(safe.shown(verdict["prose"], MOST_WORDS))]),
         ],
         className=f"card {word.replace(' ', '-')}",
     )
@@ -83,7 +84,7 @@ def _guards(verdict: words.Row) -> str:
     return (
         f"Highest rung with an answer: {verdict['rung']}. False discovery rate {words.small(verdict['q_value'])}; "
         f"placebos that do as well: {words.percent(verdict['placebo_share'])}; smallest effect that would be seen: "
-        f"{words.magnitude(verdict['mde'])}. {', '.join(f'{n} {name}' for name, n in size.items())}."
+        f"{words.magnitude(verdict['mde'])}. Data: {', '.join(f'{n} {name}' for name, n in size.items())}."
     )
 
 
@@ -107,6 +108,7 @@ def _beside(shown: Sequence[words.Row], naive: Mapping[tuple[Any, ...], words.Ro
     found = [
         _named(v, ("verdict", "estimate", "ci_low", "ci_high", "mde", "placebo_share", "robustness"))
         | {
+            "ranking": words.ranking(v),
             "mean_rho": (naive.get(words.pair(v)) or {}).get("mean_rho"),
             "timing": link("timing", pair=f"{v['platform']} {v['verb']}"),
         }
@@ -115,6 +117,7 @@ def _beside(shown: Sequence[words.Row], naive: Mapping[tuple[Any, ...], words.Ro
     columns = {
         "platform": "platform",
         "verb": "verb",
+        **({"ranking": "ranking"} if len({f["ranking"] for f in found}) > 1 else {}),
         "mean_rho": "naive correlation",
         "verdict": "verdict",
         "estimate": "positions",
@@ -132,9 +135,11 @@ def _beside(shown: Sequence[words.Row], naive: Mapping[tuple[Any, ...], words.Ro
     )
 
 
-def _too_few(rows: Sequence[words.Row], every: Sequence[words.Row]) -> Block:
+def _too_few(rows: Sequence[words.Row], every: Sequence[words.Row], missing: Mapping[tuple[Any, ...], str]) -> Block:
     data = [
-        _named(v, ("rung", "n_keywords", "n_pages", "n_days", "prose")) | {"of": words.label(v, every)} for v in rows
+        _named(v, ("rung", "n_keywords", "n_pages", "n_days", "prose"))
+        | {"of": words.label(v, every), "missing": missing.get(words.pair(v), words.UNKNOWN)}
+        for v in rows
     ]
     columns = {
         "of": "platform and verb",
@@ -142,16 +147,22 @@ def _too_few(rows: Sequence[words.Row], every: Sequence[words.Row]) -> Block:
         "n_keywords": "keywords",
         "n_pages": "pages",
         "n_days": "days",
-        "prose": "in words",
+        "missing": "what is missing",
     }
     return Table(
         "not-enough",
         "Not enough data",
         pd.DataFrame(data),
-        "It takes about 29 days, 20 pages that gain votes and 10 keywords to ask what moves first.",
+        "It takes about 29 days, 20 pages that gain votes and 10 keywords to ask what moves first. The whole of it in "
+        "words is in the CSV.",
         columns,
         empty="Every combination shown has enough data to ask what moves first.",
     )
+
+
+def _missing(query: Query) -> dict[tuple[Any, ...], str]:
+    """What each combination lacks, without the remarks that follow a semicolon: the CSV has them in its prose."""
+    return {words.pair(r): r["why_not"].partition(";")[0] for r in query.rows(WHY_NOT)}
 
 
 def _named(verdict: words.Row, names: Sequence[str]) -> dict[str, Any]:
@@ -171,11 +182,11 @@ def summary(query: Query) -> Sequence[str]:
 
 def _words(query: Query) -> list[tuple[str, str]]:
     there = {v["verdict"] for v in query.rows(VERDICTS)}
-    return [(EVERY, "every word"), *((w, w) for w in words.ORDER if w in there)]
+    return or_every("verdict", ((w, w) for w in words.ORDER if w in there))
 
 
 def _platforms(query: Query) -> list[tuple[str, str]]:
-    return [(EVERY, "every platform"), *((p, p) for p in sorted({v["platform"] for v in query.rows(VERDICTS)}))]
+    return or_every("platform", ((p, p) for p in sorted({v["platform"] for v in query.rows(VERDICTS)})))
 
 
 VIEW = View(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards import words
-from dashboards.web.figures import PALETTE, laid_out, plain
+from dashboards import charts, words
+from dashboards.web.common import or_every
+from dashboards.web.figures import ROW, laid_out, plain
 from dashboards.web.view import Block, Chart, Filter, Note, Query, Table, View
 
-EVERY = "every"
 ROWS = "SELECT * FROM virality WHERE ? IN ('every', platform) ORDER BY platform, verb, basis"
 CURVE = "SELECT * FROM virality_curve WHERE ? IN ('every', platform) ORDER BY platform, verb, age_days"
 POSTS = """
@@ -22,7 +22,6 @@ UNKNOWN = """
     SELECT platform, verb, basis, why_not FROM virality
     WHERE why_not IS NOT NULL AND ? IN ('every', platform) ORDER BY ALL
 """
-ROW = 34  # pixels
 CLAIM = "SELECT * FROM virality WHERE published_fraction IS NOT NULL ORDER BY platform, verb"
 
 
@@ -44,9 +43,8 @@ def blocks(query: Query) -> Sequence[Block]:
 def _claim(row: words.Row) -> str:
     """A published value, and what our own data say of it."""
     said = (
-        f"{row['published_study']} ({row['published_year']}) found that {words.percent(row['published_fraction'])} "
-        "of the "
-        f"activity on {words.sentence_case(row['platform'])} is passing on."
+        f"{row['published_study']} ({row['published_year']}) found that {words.percent(row['published_fraction'])} of "
+        f"the activity on {words.sentence_case(row['platform'])} is passing on."
     )
     if row["reshare_fraction"] is None:
         return f"{said} Your data cannot tell: {row['why_not'] or 'too few posts'} {row['caveat'] or ''}"
@@ -99,23 +97,14 @@ def _passed_on(rows: Sequence[words.Row]) -> Block:
 
 
 def _intervals(rows: Sequence[words.Row], name: str, title: str) -> go.Figure:
-    low, high = ([r[f"{name}_{end}"] for r in rows] for end in ("low", "high"))
-    values = [r[name] for r in rows]
     return go.Figure(
         go.Scatter(
-            x=values, y=[_name(r) for r in rows], mode="markers", name=title,
+            x=[r[name] for r in rows], y=[_name(r) for r in rows], mode="markers", name=title,
             marker={"size": 10, "color": words.ACCENT},
-            error_x={
-                "array": [_gap(h, v) for h, v in zip(high, values, strict=True)],
-                "arrayminus": [_gap(v, lo) for v, lo in zip(values, low, strict=True)], "color": words.MUTED,
-            },
+            error_x=charts.whiskers(rows, (name, f"{name}_low", f"{name}_high")),
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
     )  # fmt: skip
-
-
-def _gap(high: float | None, low: float | None) -> float:
-    return 0.0 if high is None or low is None else max(high - low, 0.0)
 
 
 def _name(row: words.Row) -> str:
@@ -154,10 +143,7 @@ def _speed(query: Query) -> Block:
         "half_life_at_least": "at least, days",
         "n_half_life_left_out": "posts left out",
     }  # fmt: skip
-    data = query.frame(
-        POSTS,
-        query["platform"],
-    )
+    data = query.frame(POSTS, query["platform"])
     return Table(
         "speed",
         "How fast, and how long",
@@ -172,15 +158,14 @@ def _speed(query: Query) -> Block:
 def _concentration(rows: Sequence[words.Row]) -> Block:
     known = [r for r in rows if r["top_10_share"] is not None]
     figure = _intervals(known, "top_10_share", "top tenth")
-    laid_out(figure, 110 + ROW * len(known), colorway=PALETTE)
+    laid_out(figure, 110 + ROW * len(known))
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title_text="share of all votes that the top tenth has")
     return Chart(
         "concentration",
         "How unevenly votes fall",
         figure if known else None,
-        "The share of all votes that the tenth of posts (or pages) with the most votes has, with its 95 % interval; "
-        "10 % "
-        "would be perfectly even. Where a few posts hold nearly all votes, averages over posts say little.",
+        "The share of all votes that the tenth of posts (or pages) with the most votes has, with its 95 % interval; 10 "
+        "% would be perfectly even. Where a few posts hold nearly all votes, averages over posts say little.",
         _data(
             known,
             (
@@ -200,16 +185,13 @@ def _concentration(rows: Sequence[words.Row]) -> Block:
 
 
 def _unknown(query: Query) -> Block:
-    data = query.frame(
-        UNKNOWN,
-        query["platform"],
-    )
+    data = query.frame(UNKNOWN, query["platform"])
     return Table("unknown", "What is unknown, and why", data, "", empty="Nothing: every number could be made.")
 
 
 def _platforms(query: Query) -> list[tuple[str, str]]:
     found = query.rows("SELECT DISTINCT platform FROM virality ORDER BY platform")
-    return [(EVERY, "every platform"), *((r["platform"], r["platform"]) for r in found)]
+    return or_every("platform", ((r["platform"], r["platform"]) for r in found))
 
 
 VIEW = View(

@@ -15,10 +15,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from connectors.errors import TallyrankError
-from dashboards.web import label_form
 from dashboards.web.app import make_app
 from dashboards.web.labels import Labels
 from dashboards.web.parts import component
+from dashboards.web.reputation import form as label_form
 from dashboards.web.view import Block, Chart, Note, Part, Query, Table, choose, discover
 from dashboards.web.warehouse import Warehouse
 from pipelines import labels

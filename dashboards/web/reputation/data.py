@@ -9,15 +9,16 @@ from typing import Any
 import pandas as pd
 
 from dashboards.web.labels import Entry
+from dashboards.web.series import NAME
 from dashboards.web.view import Query, link
+from dashboards.words import UNLABELLED
 
 Row = dict[str, Any]
-UNLABELLED = "unlabelled"
 PAGE_ONE = 10
-SERIES = """
-    SELECT s.*, r.brand, r.query FROM keyword_series s
+SERIES = f"""
+    SELECT s.*, r.brand, r.query FROM (SELECT *, {NAME} AS name FROM keyword_series) s
     JOIN (SELECT DISTINCT series_id, brand, query FROM reputation_days) r USING (series_id)
-    WHERE r.brand = ? AND s.series_id = try_cast(? AS BIGINT)
+    WHERE r.brand = ? AND s.name = ?
 """
 DAYS = "SELECT * FROM reputation_days WHERE brand = ? AND series_id = ? AND day >= ? ORDER BY day"
 NEWEST = """

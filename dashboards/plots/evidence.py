@@ -1,28 +1,18 @@
-"""Pictures of the numbers as PNG, for places that run no scripts; the interactive ones are in charts.py."""
+"""The evidence as PNG: correlations, odds, verdicts, and what positions do around votes."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from dashboards.words import ACCENT, COLOURS, MUTED, label
-
-
-def deepest(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row per engine, kind of position, platform and verb: the one of greatest depth that has a number."""
-    best: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        key = (row["engine"], row["rank_kind"], row["platform"], row["verb"])
-        if row["mean_rho"] is not None and (key not in best or row["depth"] > best[key]["depth"]):
-            best[key] = row
-    return sorted(best.values(), key=lambda r: r["mean_rho"])
+from dashboards.plots.drawing import blank, gap, plain, png
+from dashboards.words import ACCENT, COLOURS, MUTED, deepest, label
 
 
 def forest_png(rows: Sequence[dict[str, Any]]) -> bytes:
-    """The same picture as PNG, drawn without a browser."""
+    """Mean rho with its interval for each platform and verb, at the greatest depth."""
     shown = deepest(rows)
     points = [(label(r, rows), r["mean_rho"], r["ci_low"], r["ci_high"]) for r in shown]
     return _intervals_png(points, 0.0, "mean rank correlation within result lists (right: more votes stand higher)")
@@ -51,15 +41,15 @@ def _intervals_png(
     """Points with intervals, one line each, and a dotted line where nothing is found."""
     if not points:
         return b""
-    figure, ((axes,),) = _figure(8, 1 + 0.32 * len(points))
+    figure, ((axes,),) = blank(8, 1 + 0.32 * len(points))
     places, values = list(range(len(points))), [p[1] for p in points]
-    gaps = [[_gap(v, low) for _, v, low, _ in points], [_gap(high, v) for _, v, _, high in points]]
+    gaps = [[gap(v, low) for _, v, low, _ in points], [gap(high, v) for _, v, _, high in points]]
     axes.errorbar(values, places, xerr=gaps, fmt="none", ecolor=MUTED, capsize=3)
     axes.scatter(values, places, c=list(colours) or ACCENT, zorder=3)
     axes.axvline(zero, color=MUTED, linestyle=":")
-    axes.set_yticks(places, [_plain(p[0]) for p in points])
+    axes.set_yticks(places, [plain(p[0]) for p in points])
     axes.set_xlabel(title)
-    return _png(figure)
+    return png(figure)
 
 
 def paths_png(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -68,7 +58,7 @@ def paths_png(rows: Sequence[dict[str, Any]]) -> bytes:
         return b""
     columns = min(3, len(rows))
     lines = -(-len(rows) // columns)
-    figure, axes = _figure(4 * columns, 2.6 * lines, lines, columns)
+    figure, axes = blank(4 * columns, 2.6 * lines, lines, columns)
     for place, row in zip(axes.ravel(), rows, strict=False):
         days = [d * (row.get("step_days") or 1) for d in row["path_first_day"]]
         low, high, path = (np.array(row[name], dtype=np.float64) for name in ("path_low", "path_high", "path"))
@@ -76,34 +66,9 @@ def paths_png(rows: Sequence[dict[str, Any]]) -> bytes:
         place.plot(days, path, color=ACCENT, marker="o", markersize=3)
         place.axhline(0, color=MUTED, linestyle=":")
         place.axvline(0, color=MUTED, linestyle=":")
-        place.set_title(_plain(label(row, rows)), fontsize=10)
+        place.set_title(plain(label(row, rows)), fontsize=10)
         place.set_xlabel("days after the votes")
         place.set_ylabel("positions gained")
     for place in axes.ravel()[len(rows) :]:
         place.set_visible(False)
-    return _png(figure)
-
-
-def _figure(width: float, height: float, lines: int = 1, columns: int = 1) -> tuple[Any, Any]:
-    """A figure and the array (lines, columns) of its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(lines, columns, squeeze=False)
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
-
-
-def _plain(text: str) -> str:
-    """Text in which matplotlib sees no formula."""
-    return text.replace("$", r"\$")
-
-
-def _gap(high: float | None, low: float | None) -> float:
-    return 0.0 if high is None or low is None else high - low
+    return png(figure)

@@ -1,4 +1,4 @@
-"""A picture of how reading went, source by source and day by day, as PNG for places that run no scripts."""
+"""A picture of how reading went, source by source and day by day, as PNG."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from dashboards.plots import _figure, _plain, _png
+from dashboards.plots.drawing import blank, plain, png
 from dashboards.words import ACCENT, SECOND, Row
 
 DAYS = 28
@@ -23,18 +23,18 @@ def state(row: Row) -> int:
     return PARTLY if row["n_failed"] + row["n_failed_readings"] > 0 else WELL
 
 
-def health_png(rows: Sequence[dict[str, Any]]) -> bytes:
+def health_png(rows: Sequence[Row]) -> bytes:
     """The last 28 days that were read, one line per source and stream; a day that was not read is left pale."""
     if not rows:
         return b""
     last = max(row["day"] for row in rows)
     days = [last - timedelta(days=n) for n in reversed(range(DAYS))]
     names = sorted({(row["connector"], row["stream"]) for row in rows})
-    figure, ((axes,),) = _figure(9, 1.5 + 0.26 * len(names))
+    figure, ((axes,),) = blank(9, 1.5 + 0.26 * len(names))
     _fill(axes, _grid(rows, names, days))
-    axes.set_yticks([n + 0.5 for n in range(len(names))], [_plain("/".join(name)) for name in names], fontsize=8)
+    axes.set_yticks([n + 0.5 for n in range(len(names))], [plain("/".join(name)) for name in names], fontsize=8)
     axes.set_xticks([n + 0.5 for n in range(0, DAYS, 7)], [f"{day:%d %b %Y}" for day in days[::7]], fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def _grid(rows: Sequence[Row], names: Sequence[tuple[str, str]], days: Sequence[date]) -> list[list[int]]:

@@ -9,9 +9,9 @@ from plotly.subplots import make_subplots
 from dashboards import words
 from dashboards.web.common import shade_breaks
 from dashboards.web.figures import laid_out
-from dashboards.web.labels import LABELS
-from dashboards.web.reputation import PAGE_ONE, UNLABELLED, Row
+from dashboards.web.reputation.data import PAGE_ONE, Row
 from dashboards.web.view import Chart, Query
+from dashboards.words import LABELS, UNLABELLED
 
 COLOURS = {
     "owned": words.ACCENT, "friendly": "#00806f", "neutral": "#b59a4c", "hostile": "#b8336a", UNLABELLED: words.MUTED,

@@ -12,11 +12,13 @@ from dash import Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
 from connectors.errors import TallyrankError
-from dashboards.web.labels import LABELS, Entry, Labels
+from dashboards.safe import shown
+from dashboards.web.labels import Entry, Labels
 from dashboards.web.parts import aria, component
-from dashboards.web.reputation import ABOUT_ALL, UNLABELLED, Row, series_of
+from dashboards.web.reputation.data import ABOUT_ALL, Row, series_of
 from dashboards.web.view import Query, Table
 from dashboards.web.warehouse import Warehouse
+from dashboards.words import LABELS, UNLABELLED
 
 PATH, NOW, HISTORY = "reputation", "results-now", "label-history"
 FIELDS = ("page", "label", "scope", "author", "note")
@@ -49,7 +51,7 @@ def form(query: Query, rows: Sequence[Row], series: Row) -> Component | None:
 
 
 def _fields(rows: Sequence[Row], series: Row) -> list[Component]:
-    scopes = {ALL: ABOUT_ALL, ONE: f"“{series['query']}” alone"}
+    scopes = {ALL: ABOUT_ALL, ONE: f"“{shown(series['query'])}” alone"}
     return [
         dmc.Select(
             id="label-page",
@@ -74,8 +76,10 @@ def _fields(rows: Sequence[Row], series: Row) -> list[Component]:
 
 
 def _option(row: Row) -> dict[str, str]:
-    url = row["url"] if len(row["url"]) <= LONGEST else f"{row['url'][: LONGEST - 1]}…"
-    return {"value": row["url"], "label": f"{row['position']:.3g} · {url} · {row['label'] or UNLABELLED}"}
+    return {
+        "value": row["url"],
+        "label": f"{row['position']:.3g} · {shown(row['url'], LONGEST)} · {row['label'] or UNLABELLED}",
+    }
 
 
 def _radios(id_: str, title: str, options: dict[str, str], value: str | None) -> Component:
@@ -131,8 +135,8 @@ def added(query: Query, labels: Labels, given: Sequence[Any]) -> Entry:
 
 def told(entry: Entry) -> str:
     """That an entry is kept, in words."""
-    about = f"“{entry.query}” alone" if entry.query else ABOUT_ALL
+    about = f"“{shown(entry.query)}” alone" if entry.query else ABOUT_ALL
     return (
-        f"Kept: {entry.url} is {entry.label} for {about}, said by {entry.author} on "
+        f"Kept: {shown(entry.url, LONGEST)} is {entry.label} for {about}, said by {shown(entry.author)} on "
         f"{entry.labelled_at:%Y-%m-%d %H:%M} UTC. It is counted from the next analysis on."
     )
