@@ -73,7 +73,7 @@ def _broken(head: Line, error: Exception) -> Item:
 
 
 def _why_not(w: Writer, facts: Facts, request: Request) -> list[Item]:
-    """Why there is no report to make: the analysis did not finish, or every source failed on its last day."""
+    """Why there is no report to make: the analysis did not finish, nothing is there, or every source failed."""
     last, sources = facts.last_look, facts.contents.sources
     if request.last_run and (last is None or last < request.last_run):
         ends = w.t.day(last) if last else w.t.say("unknown")
@@ -82,6 +82,9 @@ def _why_not(w: Writer, facts: Facts, request: Request) -> list[Item]:
             day=w.t.day(request.last_run), ends=ends,
         )  # fmt: skip
         return [Item(behind, colour=BAD)]
+    if facts.is_empty:
+        nothing = w.t.line("Nothing has been read or imported yet: no result list, no votes.")
+        return [Item(nothing, colour=BAD)]
     newest = [s for s in sources if s["last_day"] == last]
     if last is None or not newest or any(s["state"] != "failed" for s in newest):
         return []

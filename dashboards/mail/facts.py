@@ -59,6 +59,12 @@ class Facts:
         """The newest day on which any source was read, well or not."""
         return max((s["last_day"] for s in self.contents.sources), default=None)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been read or imported: no source, no list, no reading."""
+        counts = self.contents.facts
+        return not (self.contents.sources or counts["lists"] or counts["readings"] or counts["failed_readings"])
+
 
 def read_facts(warehouse: Path, known: Collection[str] = ()) -> Facts:
     """Everything that a mail may tell to readers who know some movers (by `mover_key`)."""

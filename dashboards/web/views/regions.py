@@ -62,7 +62,7 @@ def _forest(query: Query, regions: pd.DataFrame) -> Block:
         ("pooled_rho", "pooled_low", "pooled_high", "partially pooled", words.ACCENT),
     ):
         figure.add_scatter(
-            x=known[name], y=[plain(str(r)) for r in known["region"]], mode="markers", name=title,
+            x=known[name], y=_names(known), mode="markers", name=title,
             marker={"size": 9, "color": colour},
             error_x=charts.whiskers(known.to_dict("records"), (name, low, high), None),
             hovertemplate="%{y}: %{x:+.3f}<extra>" + title + "</extra>",
@@ -80,9 +80,16 @@ def _forest(query: Query, regions: pd.DataFrame) -> Block:
     )
 
 
+def _names(regions: pd.DataFrame) -> list[str]:
+    """Each region, with its ranking where there are several: positions of two kinds are not compared."""
+    several = len(regions.drop_duplicates(["engine", "rank_kind"])) > 1
+    rows = regions.to_dict("records")
+    return [plain(f"{r['region']} ({r['engine']}, {r['rank_kind']})" if several else str(r["region"])) for r in rows]
+
+
 def _table(query: Query, regions: pd.DataFrame) -> Block:
     columns = {
-        "engine": "engine", "region": query["dimension"], "mean_rho": "its lists alone", "pooled_rho": "pooled",
+        "engine": "engine", "rank_kind": "kind", "region": query["dimension"], "mean_rho": "its lists alone", "pooled_rho": "pooled",
         "pooled_low": "from", "pooled_high": "to", "n_lists": "lists", "n_keywords": "keywords", "answer": "answer",
     }  # fmt: skip
     sentence = "Regions with fewer than 10 keywords are shown and not compared; not stated: the source does not say."

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from connectors.errors import TallyrankError
@@ -299,6 +300,17 @@ def test_a_warehouse_behind_the_last_run_is_an_alarm(busy: Path) -> None:
     assert "Data were read on Oct 15, 2026, but the warehouse ends on Oct 14, 2026" in said
     assert "supports" not in said
     assert ALARM not in text_of(busy, last_run=DAY)
+
+
+def test_a_warehouse_without_anything_in_it_is_an_alarm(tmp_path: Path) -> None:
+    """After an analysis of nothing: no verdict, no "nothing moved", but that nothing is there and what to do."""
+    path = build(tmp_path, verdicts=[], sources=[])
+    with duckdb.connect(str(path)) as con:
+        con.execute("DELETE FROM serp_results")
+    said = text_of(path, memory=CHANGED)
+    assert "Nothing has been read or imported yet: no result list, no votes." in said
+    assert ALARM in said
+    assert "moved beyond noise" not in said
 
 
 def test_every_source_failed_is_an_alarm(tmp_path: Path) -> None:
