@@ -171,7 +171,7 @@ def _project(folder: Path) -> str:
     if not (folder / project.NAME).exists():
         return "no project file; `tallyrank init` asks and writes one"
     differing = disagreements(project.load(folder))
-    more = f"; keywords differ in {listed(differing)}, there the sources' own settings hold" if differing else ""
+    more = f"; keywords differ in {listed(differing)}, each is looked up in its own" if differing else ""
     return f"{folder / project.NAME}{more}"
 
 

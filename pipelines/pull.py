@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,9 +23,10 @@ from connectors.records import (
     to_table,
 )
 from connectors.urls import url_key
-from pipelines import money
+from pipelines import money, project
 from pipelines.lake import Lake, Part
 from pipelines.pages import keywords, pages
+from pipelines.project.settings import by_market
 
 KNOWN_POSTS_DAYS = 60
 ORDER = {"account": 0, "keywords": 1, "urls": 2, "posts": 3}
@@ -81,7 +83,8 @@ def _pull_stream(lake: Lake, connector: Connector, stream: Stream, settings: Any
     ask = _with_subjects(lake, connector, stream, Ask(settings, day, now, meter=money.meter(lake, connector, settings)))
     paid = _paid_for(lake, connector, stream, ask)
     ask = without(ask, {row.subject for row in paid})
-    rows = fetch(connector, stream, ask) if stream.asks == "account" or subjects(ask) else []
+    parts = in_markets(lake, connector, stream, ask) if stream.asks == "account" or subjects(ask) else []
+    rows = [row for part in parts for row in fetch(connector, stream, part)]
     if _is_listing(stream) and any(r.status is Status.FAILED and r.url is None for r in rows):
         rows += _unread(lake, connector, stream, ask, rows)
     return keep(lake, connector, stream, day, [*paid, *rows], ask.meter)
@@ -96,9 +99,29 @@ def _paid_for(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> lis
     """What an earlier run of the same day has read well, where reading it again would cost money again."""
     if stream.usd is None or stream.asks == "account":
         return []
-    wanted = set(subjects(ask))
+    times = Counter(s for part in in_markets(lake, connector, stream, ask) for s in subjects(part))
     earlier = lake.read_raw(connector.name, stream.name, ask.day) or []
-    return [row for row in earlier if row.status is not Status.FAILED and row.subject in wanted]
+    well = [row for row in earlier if row.status is not Status.FAILED and row.subject in times]
+    answers = Counter(row.subject for row in well)
+    return [row for row in well if answers[row.subject] >= times[row.subject]]
+
+
+def in_markets(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> list[Ask]:
+    """A question about keywords, in a part for each market that the project file names, with the settings that tell it
+    to the source; any other question as it is.
+    """
+    if stream.asks != "keywords":
+        return [ask]
+    found = by_market(connector, project.load(lake.root), ask.keywords)
+    return [
+        replace(ask, keywords=tuple(texts), settings=_changed(ask.settings, dict(changes)))
+        for changes, texts in found.items()
+    ]
+
+
+def _changed(settings: Any, changes: dict[str, str]) -> Any:
+    """Settings with some of them changed, checked like all others."""
+    return type(settings)(**(settings.model_dump() | changes)) if changes else settings
 
 
 def subjects(ask: Ask) -> list[str]:

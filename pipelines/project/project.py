@@ -76,11 +76,10 @@ class Project(Part):
     keywords: tuple[BareKeyword, ...] = Field(
         default=(),
         description="What is looked up, beside the lines of keywords.txt: the words alone, or with a market. Sources "
-        "of rankings look every keyword up once, in one market: country, language and device are handed to them where "
-        "all keywords and brand queries here agree; what they differ in is left to the sources' own settings. Brave "
-        "and Serper know no device; SearXNG takes a country only with a language, and no device; Yandex takes only the "
-        "country, of those it has an index of; Naver searches in Korea alone. A source whose place of search is set by "
-        "hand keeps it. The lines of keywords.txt are looked up in the same market.",
+        "of rankings look each up in its market, and in several where it stands here several times. Brave and Serper "
+        "know no device; SearXNG takes a country only with a language, and no device; Yandex takes only the country, "
+        "of those it has an index of; Naver searches in Korea alone. A source whose place, language or device is set "
+        "by hand keeps it. The lines of keywords.txt are looked up in the first market.",
         examples=[["running shoes", {"keyword": "laufschuhe", "market": "germany"}]],
     )
     brands: tuple[Brand, ...] = Field(

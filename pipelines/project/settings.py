@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MARK = "TALLYRANK_FROM_PROJECT"  # names what was set here, also for processes that inherit it
 MARKET = ("country", "language", "device")
+# ISO numbers of states that ended; in CLDR they lead to their successors, which have numbers of their own
+FORMER = frozenset({230, 249, 278, 280, 720, 736, 886})
 PLACES = ("country", "location", "location_code", "location_name", "region", "search_type")
 Market = dict[str, str | None]
 
@@ -62,15 +64,48 @@ def _variables(project: Project, written: dict[str, str]) -> Iterator[tuple[str,
 
 
 def _market_for(connector: Connector, project: Project, written: dict[str, str]) -> Market:
-    """What all agree on, without the country where somebody chose the place of the search for this source by hand: a
-    list must not be filed under a country that it was not searched in.
+    """What all keywords agree on, as far as nobody chose otherwise for this source."""
+    return _unless_chosen(shared_market(project), _chosen(connector, project, written))
+
+
+def _unless_chosen(market: Market, chosen: set[str]) -> Market:
+    """A market without its country where somebody chose the place of the search by hand: a list must not be filed under
+    a country that it was not searched in.
+    """
+    return market | ({"country": None} if chosen & set(PLACES) else {})
+
+
+def _chosen(connector: Connector, project: Project, written: dict[str, str]) -> set[str]:
+    """The settings of a source that somebody chose: below `platforms`, in `.env`, or in the environment (where what the
+    project file itself has set does not count).
     """
     platform = project.platforms.get(connector.name)
-    own = set(platform.settings) if platform else set()
-    names = [name for name in PLACES if name in connector.settings.model_fields]
-    variables = [variable(connector.settings, name) for name in names]
-    is_chosen = bool(own & set(names)) or any(os.environ.get(v) or written.get(v) for v in variables)
-    return shared_market(project) | ({"country": None} if is_chosen else {})
+    ours = set(os.environ.get(MARK, "").split(","))
+    variables = {name: variable(connector.settings, name) for name in connector.settings.model_fields}
+    set_there = {n for n, v in variables.items() if written.get(v) or (os.environ.get(v) and v not in ours)}
+    return set_there | (set(platform.settings) if platform else set())
+
+
+def by_market(
+    connector: Connector, project: Project, texts: Iterable[str]
+) -> dict[tuple[tuple[str, str], ...], list[str]]:
+    """Keywords by the settings that tell a source their market, in the order of their first; a keyword that the project
+    names in several markets stands in each. No settings: what the source has serves.
+    """
+    from pipelines.project import Keyword
+
+    chosen = _chosen(connector, project, _dotenv())
+    named: dict[str, list[Keyword]] = {}
+    for keyword in project.keywords:
+        named.setdefault(keyword.keyword, []).append(keyword)
+    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for text in dict.fromkeys(texts):
+        for keyword in named.get(text) or [Keyword(keyword=text)]:
+            told = market_settings(connector, _unless_chosen(project.market_of(keyword), chosen))
+            settings = tuple(sorted((name, value) for name, value in told.items() if name not in chosen))
+            if text not in found.setdefault(settings, []):
+                found[settings].append(text)
+    return found
 
 
 def shared_market(project: Project) -> Market:
@@ -84,7 +119,7 @@ def shared_market(project: Project) -> Market:
 
 
 def disagreements(project: Project) -> list[str]:
-    """Of country, language and device, those that keywords name and do not agree on: sources' own settings hold."""
+    """Of country, language and device, those that keywords name and do not agree on: each is then asked in its own."""
     named = {n for k in project.keywords for n, value in project.market_of(k).items() if value}
     return [name for name in MARKET if name in named and shared_market(project)[name] is None]
 
@@ -114,8 +149,8 @@ def _dataforseo(market: Market) -> dict[str, str]:
 
 def _numbers() -> dict[str, int]:
     """The ISO 3166 number of each country, by its two letters; from 900 on they are nobody's."""
-    aliases = get_global("territory_aliases").items()
-    return {to[0]: int(number) for number, to in aliases if number.isdigit() and len(to) == 1 and int(number) < 900}
+    numbers = {int(n): to[0] for n, to in get_global("territory_aliases").items() if n.isdigit() and len(to) == 1}
+    return {country: number for number, country in numbers.items() if number < 900 and number not in FORMER}
 
 
 def _searxng(market: Market) -> dict[str, str]:

@@ -89,7 +89,8 @@ def _names(regions: pd.DataFrame) -> list[str]:
 
 def _table(query: Query, regions: pd.DataFrame) -> Block:
     columns = {
-        "engine": "engine", "rank_kind": "kind", "region": query["dimension"], "mean_rho": "its lists alone", "pooled_rho": "pooled",
+        "engine": "engine", "rank_kind": "kind", "region": query["dimension"], "mean_rho": "its lists alone",
+        "pooled_rho": "pooled",
         "pooled_low": "from", "pooled_high": "to", "n_lists": "lists", "n_keywords": "keywords", "answer": "answer",
     }  # fmt: skip
     sentence = "Regions with fewer than 10 keywords are shown and not compared; not stated: the source does not say."
