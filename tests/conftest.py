@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, sync_playwright
 
 from connectors.base import Ask, Connector, discover
 from connectors.records import day_noon
@@ -114,3 +116,26 @@ def environment_of(sandbox: str, data: Path) -> dict[str, str]:
     waits = {f"TALLYRANK_{name.upper()}_RETRY_WAIT_SECONDS": "0.01" for name in discover()}
     ours = {"TALLYRANK_DATA": str(data), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "PYTHONWARNINGS": "ignore"}
     return inherited | sandbox_settings(sandbox) | waits | ours
+
+
+REQUIRED = "TALLYRANK_TESTS_NEED_BROWSER"  # set in .ci/run: there a missing browser is a failure
+
+
+def chromium() -> str | None:
+    """Where the system keeps a Chromium; None where it has none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium as the system has it; where there is none, browser tests are skipped, and say so."""
+    path = chromium()
+    if path is None and os.environ.get(REQUIRED):
+        pytest.fail(f"no chromium on the path, and {REQUIRED} is set")
+    if path is None:
+        pytest.skip("no browser here: install Debian's chromium to run the tests that drive one")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()

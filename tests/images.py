@@ -12,8 +12,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from dashboards.web.view import discover
-from tests.conftest import REPOSITORY, TALLYRANK
-from tests.dashboards.web.conftest import chromium, dashboard, drawn
+from tests.conftest import REPOSITORY, TALLYRANK, chromium
+from tests.dashboards.web.conftest import dashboard, drawn
 
 IMAGES = REPOSITORY / "docs" / "images"
 DEMO = REPOSITORY / "data" / "demo"

@@ -34,10 +34,10 @@ from pipelines.evidence import table as evidence
 from pipelines.evidence.table import rows_of
 from pipelines.mail.preview import preview
 from tests.dashboards.small_world import published
-from tests.dashboards.web.conftest import browser, dashboard, drawn, open_page
+from tests.dashboards.web.conftest import dashboard, drawn, open_page
 from tests.hostile_world import EVIL, FORMULA, MARKS, PICTURE, SCRIPT, fill, tallyrank
 
-__all__ = ("browser", "open_page")  # fixtures
+__all__ = ("open_page",)  # a fixture
 Open = Callable[..., Page]
 VIEWS = tuple(discover())
 ROUNDS = 2  # sets of choices that each page is opened with

@@ -23,7 +23,7 @@ from dashboards.web.csv import to_csv
 from dashboards.web.labels import Labels
 from dashboards.web.parts import LONGEST, aria, component, note
 from dashboards.web.status import failures, status
-from dashboards.web.view import Chart, Filter, Note, Query, Table, View, choose, discover
+from dashboards.web.view import Chart, Filter, Note, Options, Query, Table, View, choose, discover
 from dashboards.web.warehouse import NoWarehouse, Warehouse
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,8 @@ def _search(app: Frame) -> None:
         query = Query(app.warehouse, page["chosen"])
         if value and each.label and typed == each.label(query, value):
             typed = ""
-        return _data(each, query, value, (typed or "")[:200])
+        fitting = each.search(query, (typed or "")[:200])
+        return _data(each, query, value, fitting) if fitting else dash.no_update  # what stands there may be just chosen
 
 
 def _view(path: str) -> View:
@@ -229,7 +230,7 @@ def _control(each: Filter, query: Query) -> Component:
         id={"type": "choice", "name": each.name},
         label=each.title,
         description=each.hint or None,
-        data=_data(each, query, value, ""),
+        data=_data(each, query, value, each.search(query, "") if each.search else each.options(query)),
         value=value,
         searchable=True,
         allowDeselect=False,
@@ -241,9 +242,9 @@ def _control(each: Filter, query: Query) -> Component:
     return made
 
 
-def _data(each: Filter, query: Query, value: str | None, typed: str) -> list[dict[str, str]]:
+def _data(each: Filter, query: Query, value: str | None, found: Options) -> list[dict[str, str]]:
     """The values to choose from, always with the one that stands there."""
-    options = dict(each.search(query, typed) if each.search else each.options(query))
+    options = dict(found)
     if value and each.label and value not in options:
         options[value] = each.label(query, value) or value
     return [{"value": v, "label": shown(words, LONGEST_CHOICE)} for v, words in options.items()]

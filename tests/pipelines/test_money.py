@@ -17,12 +17,11 @@ from connectors.base import Ask, Connector, PaidSettings, Stream, ask_in_batches
 from connectors.errors import TallyrankError
 from connectors.records import Ranking, RankKind, Raw, Status
 from pipelines import estimate, money
+from pipelines.demo import today
 from pipelines.doctor import _monthly
 from pipelines.lake import Lake
 from pipelines.pull import pull_day
 
-NOW = datetime.now(UTC)
-TODAY = NOW.date()
 PRICE = 0.3
 
 
@@ -74,7 +73,7 @@ def ledger(lake: Lake, *lines: dict[str, Any]) -> Path:
 def test_spending_ends_at_the_budget(lake: Lake) -> None:
     """A dollar pays for three questions of 30 cents; the rest fails in words that name the setting, unasked."""
     asked: list[str] = []
-    day = pull_day(lake, dear(asked), TODAY)[0]
+    day = pull_day(lake, dear(asked), today())[0]
     assert asked == ["one", "two", "three"]
     assert (day.n_rows, day.n_failed, round(day.usd, 2)) == (5, 2, 0.9)
     assert day.error is not None
@@ -88,19 +87,21 @@ def test_what_is_paid_for_is_not_asked_again(lake: Lake, monkeypatch: pytest.Mon
     """A second run of a day asks only about what failed, and keeps the rest; the whole costs no more than once each."""
     monkeypatch.setenv("TALLYRANK_DEAR_BUDGET_USD", "100")
     asked: list[str] = []
-    pull_day(lake, dear(asked, failing=["two"]), TODAY)
-    day = pull_day(lake, dear(asked), TODAY)[0]
+    pull_day(lake, dear(asked, failing=["two"]), today())
+    day = pull_day(lake, dear(asked), today())[0]
     assert asked == ["one", "two", "three", "four", "five", "two"]
     assert (day.n_rows, day.n_failed, day.n_parsed) == (5, 0, 5)
-    assert round(money.spent(money.ledger(lake, dear([])), TODAY), 2) == 1.8
+    assert round(money.spent(money.ledger(lake, dear([])), today()), 2) == 1.8
 
 
 def test_the_budget_is_of_the_calendar_month(lake: Lake) -> None:
     """What was spent in earlier months does not count; what was spent this month, by other runs, does."""
-    path = ledger(lake, {"at": "2020-01-31T10:00:00+00:00", "usd": 50.0}, {"at": NOW.isoformat(), "usd": 0.5})
-    assert money.spent(path, TODAY) == 0.5
+    path = ledger(
+        lake, {"at": "2020-01-31T10:00:00+00:00", "usd": 50.0}, {"at": datetime.now(UTC).isoformat(), "usd": 0.5}
+    )
+    assert money.spent(path, today()) == 0.5
     asked: list[str] = []
-    pull_day(lake, dear(asked), TODAY)
+    pull_day(lake, dear(asked), today())
     assert asked == ["one"]
 
 
@@ -111,7 +112,7 @@ def test_money_is_noted_before_it_is_spent(lake: Lake) -> None:
     meter = money.meter(lake, dear(asked), Settings(_env_file=None))  # type: ignore[call-arg]
     for _ in range(2):
         meter.spend("dear", PRICE)
-        seen.append(round(money.spent(money.ledger(lake, dear([])), TODAY), 2))
+        seen.append(round(money.spent(money.ledger(lake, dear([])), today()), 2))
     assert seen == [0.3, 0.6]
 
 
@@ -121,14 +122,14 @@ def test_a_damaged_ledger_is_named(lake: Lake) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('{"at": "2026')
     with pytest.raises(TallyrankError, match=r"dear\.jsonl: a line is damaged"):
-        pull_day(lake, dear([]), TODAY)
+        pull_day(lake, dear([]), today())
 
 
 def test_the_sandbox_costs_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host with a clock is the sandbox: no ledger, no budget."""
     monkeypatch.setenv("TALLYRANK_DEAR_BASE_URL", "http://127.0.0.1:1/{day}")
     asked: list[str] = []
-    pull_day(lake, dear(asked), TODAY)
+    pull_day(lake, dear(asked), today())
     assert len(asked) == 5
     assert not money.ledger(lake, dear([])).exists()
 
@@ -136,7 +137,7 @@ def test_the_sandbox_costs_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) 
 def test_costs_are_told_beforehand(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     """A dry run asks nothing, counts the questions, and says where the budget will not do."""
     asked: list[str] = []
-    found = list(estimate.estimates(lake, [dear(asked)], TODAY))
+    found = list(estimate.estimates(lake, [dear(asked)], today()))
     assert [(e.n_subjects, round(e.usd, 2), e.left_usd) for e in found] == [(5, 1.5, 1.0)]
     estimate.tell(found)
     words = capsys.readouterr().out
@@ -147,13 +148,13 @@ def test_costs_are_told_beforehand(lake: Lake, capsys: pytest.CaptureFixture[str
 
 def test_what_is_paid_for_is_not_estimated_again(lake: Lake) -> None:
     """After a run, a dry run of the same day counts only what is still to ask."""
-    pull_day(lake, dear([]), TODAY)
-    assert [e.n_subjects for e in estimate.estimates(lake, [dear([])], TODAY)] == [2]
+    pull_day(lake, dear([]), today())
+    assert [e.n_subjects for e in estimate.estimates(lake, [dear([])], today())] == [2]
 
 
 def test_a_day_that_is_refused_costs_nothing(lake: Lake) -> None:
     """Of a week up to today, a live source is asked about today only, and named as one that is."""
-    days = [TODAY - timedelta(days=n) for n in range(7)]
+    days = [today() - timedelta(days=n) for n in range(7)]
     found = estimate.over_days(lake, [dear([])], days)
     assert [(e.n_subjects, round(e.usd, 2)) for e in found] == [(5, 1.5)]
     assert estimate.refusing([dear([])], days) == ["dear"]
@@ -163,10 +164,10 @@ def test_a_day_that_is_refused_costs_nothing(lake: Lake) -> None:
 
 def test_every_day_of_a_backfill_is_priced(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     """Where past days can be asked about, each one costs; what is left is of the month in which it is spent, now."""
-    ledger(lake, {"at": NOW.isoformat(), "usd": 0.25})
+    ledger(lake, {"at": datetime.now(UTC).isoformat(), "usd": 0.25})
     source = dear([])
     kept = replace(source, streams=(replace(source.streams[0], keeps_past=True),))
-    days = [TODAY - timedelta(days=n) for n in range(40, 43)]
+    days = [today() - timedelta(days=n) for n in range(40, 43)]
     found = estimate.over_days(lake, [kept], days)
     assert [(e.n_subjects, round(e.usd, 2), e.left_usd) for e in found] == [(15, 4.5, 0.75)]
     estimate.tell(found, len(days))
@@ -183,8 +184,8 @@ def test_an_estimate_of_a_named_source_takes_no_key(lake: Lake, monkeypatch: pyt
 
     monkeypatch.setenv("TALLYRANK_DEAR_ENABLED", "false")
     locked = replace(dear([]), settings=Locked)
-    assert list(estimate.estimates(lake, [locked], TODAY)) == []
-    assert [e.n_subjects for e in estimate.estimates(lake, [locked], TODAY, is_named=True)] == [5]
+    assert list(estimate.estimates(lake, [locked], today())) == []
+    assert [e.n_subjects for e in estimate.estimates(lake, [locked], today(), is_named=True)] == [5]
 
 
 def test_the_doctor_tells_the_cost_of_a_month(lake: Lake) -> None:

@@ -67,7 +67,7 @@ def _status(status: pd.DataFrame) -> Block:
         "quota": "quota", "cost": "cost", "first_error": "first error",
     }  # fmt: skip
     return Table(
-        "status",
+        "streams",
         "State of each source",
         status.fillna({"first_error": ""}),
         "Numbers are of the last day of looking. Not found is an answer (the source does not have it), failed is none.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from tests.dashboards.mail.mailing import MOVER, build, remembered, request
 from tests.dashboards.making import verdict
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(20, 24, 31)"
 
 
@@ -28,17 +25,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     warehouse = build(tmp_path_factory.mktemp("warehouse"), sources=sources, movers=movers, history=[])
     document = edition(warehouse, request(memory=remembered(verdict(verdict="cannot tell"))))
     return {"on": as_page(document), "off": as_html(document, lambda p: f"cid:{p.name}")}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, where there is one."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("pictures", ["on", "off"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.conftest import REPOSITORY, TALLYRANK
 
-REQUIRED = "TALLYRANK_TESTS_NEED_BROWSER"  # set in .ci/run: there a missing browser is a failure
 DAYS, KEYWORDS = 36, 10
 WIDE, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 800}
 
@@ -55,26 +53,6 @@ def served(demo: Path) -> Iterator[str]:
     """The web app over the demo's data."""
     with dashboard(demo) as address:
         yield address
-
-
-def chromium() -> str | None:
-    """Where the system keeps a Chromium; None where it has none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium as the system has it; where there is none, browser tests are skipped, and say so."""
-    path = chromium()
-    if path is None and os.environ.get(REQUIRED):
-        pytest.fail(f"no chromium on the path, and {REQUIRED} is set")
-    if path is None:
-        pytest.skip("no browser here: install Debian's chromium to run the tests that drive one")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -31,7 +30,6 @@ from pipelines.dashboard_cli import Wish, ask_password, serve_dashboard
 from tests.conftest import REPOSITORY, TALLYRANK
 
 RIGHT = "correct horse battery"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -230,18 +228,6 @@ def test_over_https_a_stranger_sees_the_sign_in_page(secured: str) -> None:
     assert get(f"{secured}/_dash-layout")[0] == 401
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A real browser."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 def faults_of(page: Any) -> list[str]:
     """What the page complains of on the console, from now on."""
     found: list[str] = []
@@ -250,9 +236,9 @@ def faults_of(page: Any) -> list[str]:
     return found
 
 
-def test_in_a_browser_one_signs_in_looks_around_and_signs_out(chromium: Any, secured: str) -> None:
+def test_in_a_browser_one_signs_in_looks_around_and_signs_out(browser: Any, secured: str) -> None:
     """Through the sign-in page to the page asked for, with nothing that the policy forbids; out again, and shut."""
-    with closing(chromium.new_context(ignore_https_errors=True)) as context:
+    with closing(browser.new_context(ignore_https_errors=True)) as context:
         page = context.new_page()
         faults = faults_of(page)
         page.goto(f"{secured}/platforms")
@@ -271,9 +257,9 @@ def test_in_a_browser_one_signs_in_looks_around_and_signs_out(chromium: Any, sec
         assert page.url == f"{secured}/login"
 
 
-def test_a_session_that_ended_meanwhile_leads_to_signing_in(chromium: Any, secured: str) -> None:
+def test_a_session_that_ended_meanwhile_leads_to_signing_in(browser: Any, secured: str) -> None:
     """Who clicks after the session ended is asked for the password, not left with a page that does nothing."""
-    with closing(chromium.new_context(ignore_https_errors=True)) as context:
+    with closing(browser.new_context(ignore_https_errors=True)) as context:
         page = context.new_page()
         page.goto(f"{secured}/")
         page.get_by_label("Password").fill(RIGHT)
@@ -285,12 +271,12 @@ def test_a_session_that_ended_meanwhile_leads_to_signing_in(chromium: Any, secur
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_sign_in_page_works_without_scripts_for_everyone(chromium: Any, secured: str, scheme: str) -> None:
+def test_the_sign_in_page_works_without_scripts_for_everyone(browser: Any, secured: str, scheme: str) -> None:
     """A wrong password is said where the field is; axe finds no fault; a phone needs no sideways scrolling."""
     from axe_playwright_python.sync_playwright import Axe
 
     shape: dict[str, Any] = {"viewport": {"width": 360, "height": 640}, "color_scheme": scheme}
-    with closing(chromium.new_context(ignore_https_errors=True, bypass_csp=True, **shape)) as context:
+    with closing(browser.new_context(ignore_https_errors=True, bypass_csp=True, **shape)) as context:
         page = context.new_page()
         page.goto(f"{secured}/login")
         page.get_by_label("Password").fill("a wrong password")
@@ -298,7 +284,7 @@ def test_the_sign_in_page_works_without_scripts_for_everyone(chromium: Any, secu
         assert page.get_by_role("alert").inner_text() == "That is not the password."
         assert Axe().run(page).response["violations"] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    with closing(chromium.new_context(ignore_https_errors=True, java_script_enabled=False)) as context:
+    with closing(browser.new_context(ignore_https_errors=True, java_script_enabled=False)) as context:
         page = context.new_page()
         page.goto(f"{secured}/login")
         page.get_by_label("Password").fill(RIGHT)
