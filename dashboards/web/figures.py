@@ -12,24 +12,22 @@ from dashboards.words import PALETTE, SECOND
 
 TALL, SHORT, ROW = 420, 280, 34  # pixels of a chart, of a low one, of a line of names
 CLEAR = "rgba(0,0,0,0)"
+AXIS = {"automargin": True, "zeroline": False, "fixedrange": True, "showline": False, "ticks": ""}
 plain = as_label
 
 
 def laid_out(figure: go.Figure, height: int = TALL, **layout: object) -> go.Figure:
     """The figure on a transparent ground, with room for its labels and none wasted."""
+    common = {
+        "template": "none", "height": height, "colorway": PALETTE, "margin": {"l": 10, "r": 10, "t": 16, "b": 44},
+        "font": {"family": "system-ui, sans-serif", "size": 13}, "legend": LEGEND | {"x": 0},
+        "hoverlabel": {"align": "left"}, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR,
+    }  # fmt: skip
     figure.update_layout(
-        template="plotly_white",
-        height=height,
-        colorway=list(PALETTE),
-        margin={"l": 10, "r": 10, "t": 16, "b": 44},
-        font={"family": "system-ui, sans-serif", "size": 13},
-        legend=LEGEND | {"x": 0},
-        hoverlabel={"align": "left"},
-    )
-    figure.update_layout(**layout)
-    figure.update_xaxes(automargin=True, zeroline=False, fixedrange=True)
-    figure.update_yaxes(automargin=True, zeroline=False, fixedrange=True)
-    return on_clear_ground(figure)
+        common | layout
+    )  # at once: each call checks the whole layout, which takes longer than it reads
+    figure.update_xaxes(AXIS)
+    return figure.update_yaxes(AXIS)
 
 
 def on_clear_ground(figure: go.Figure) -> go.Figure:
@@ -49,9 +47,8 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
 def breaks(figure: go.Figure, found: Sequence[dict[str, object]]) -> go.Figure:
     """Shade the days on which a ruler changed: rows with first_day, last_day and what."""
-    for row in found:
-        figure.add_vrect(
-            x0=row["first_day"], x1=row["last_day"], fillcolor=SECOND, opacity=0.15, line_width=1,
-            line_color=SECOND, layer="below",
-        )  # fmt: skip
-    return figure
+    common = {
+        "type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "fillcolor": SECOND, "opacity": 0.15,
+        "line": {"width": 1, "color": SECOND}, "layer": "below",
+    }  # fmt: skip
+    return figure.update_layout(shapes=[common | {"x0": row["first_day"], "x1": row["last_day"]} for row in found])

@@ -16,6 +16,7 @@ from dashboards.web.view import Block, Chart, Note, Part, Table, link
 from dashboards.words import UNKNOWN, counted, is_known
 
 MOST_ROWS = 100
+MOST_BEHIND = 20  # of a chart's data; all of them are in the CSV
 LONG, LONGEST, MOST_WORDS = 60, 600, 3_000  # characters: of a wide column, of a cell, of anything
 
 
@@ -52,8 +53,13 @@ def _chart(block: Chart, csv: str) -> Component:
     graph = dcc.Graph(figure=block.figure, config=CONFIG, className="graph")
     sentence = shown(block.sentence, MOST_WORDS)
     picture = html.Div(graph, role="img", **aria(label=f"{shown(block.title, LONGEST)}. {sentence}"))
-    data = html.Details([html.Summary(f"The {counted(len(block.data), 'row')} behind it"), rows(block.data)])
+    data = html.Details([html.Summary(_behind(len(block.data))), rows(block.data.head(MOST_BEHIND))])
     return _frame(block, [picture, html.P(sentence, className="sentence"), data, _download(block.title, csv)])
+
+
+def _behind(n: int) -> str:
+    first = f", the first {MOST_BEHIND} here" if n > MOST_BEHIND else ""
+    return f"The {counted(n, 'row')} behind it{first}"
 
 
 def _table(block: Table, csv: str) -> Component:

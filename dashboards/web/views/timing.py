@@ -62,7 +62,7 @@ def _answer(row: words.Row) -> str:
     if row["why_not"]:
         return f"{name}: not answered, {row['why_not']}."
     size = f"{words.count(row['n_pages'])} pages and {words.count(row['n_steps'])} steps in time"
-    return f"{name}: {words.DIRECTIONS[row['direction']]}, over {size}."
+    return f"{name}: {words.DIRECTIONS[row['direction'] or 'unknown']}, over {size}."
 
 
 def _path(row: words.Row, id: str, title: str, day: str, event: str) -> Block:
