@@ -129,13 +129,13 @@ def news(con: Con, table: str, column: str, noun: str) -> list[str]:
         names = [row[0] for row in con.execute(f"{there} EXCEPT {not_there} ORDER BY ALL").fetchall()]
         if names:
             more = ", …" if len(names) > MOST_NAMED else ""
-            lines.append(f"{counted(len(names), noun)} {word}: {', '.join(map(_code, names[:MOST_NAMED]))}{more}")
+            lines.append(f"{counted(len(names), noun)} {word}: {', '.join(map(code, names[:MOST_NAMED]))}{more}")
     return lines
 
 
-def _code(text: str) -> str:
+def code(text: str, most: int = 80) -> str:
     """A name from outside, in which Markdown sees nothing to do."""
-    return f"`{shown(text.replace('`', chr(39)), 80)}`"
+    return f"`{shown(text.replace('`', chr(39)), most)}`"
 
 
 def listed(con: Con) -> list[str]:

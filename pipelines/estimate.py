@@ -13,7 +13,7 @@ from pipelines.console import out, table
 from pipelines.lake import Lake
 from pipelines.money import ledger, spent
 from pipelines.pages import KEYWORDS, keywords, pages
-from pipelines.pull import in_markets, refuse_past, subjects, to_ask
+from pipelines.pull import refuse_past, subjects, to_ask
 
 DAYS_A_MONTH = 30.4
 
@@ -52,8 +52,7 @@ def estimates(lake: Lake, connectors: Iterable[Connector], day: date, *, is_name
         left = left_usd(lake, connector, settings)
         for stream in connector.streams:
             if stream.usd is not None:
-                asks = in_markets(lake, connector, stream, to_ask(lake, connector, stream, settings, day))
-                n = sum(len(subjects(ask)) for ask in asks)
+                n = sum(len(subjects(ask)) for ask in to_ask(lake, connector, stream, settings, day))
                 yield Estimate(connector.name, stream.name, n, stream.usd(settings, n), left)
 
 

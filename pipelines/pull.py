@@ -81,10 +81,9 @@ def refuse_past(connector: Connector, stream: Stream, settings: ConnectorSetting
 def _pull_stream(lake: Lake, connector: Connector, stream: Stream, settings: Any, day: date) -> StreamDay:
     now = day_noon(day) if settings.has_clock else datetime.now(UTC)
     ask = _with_subjects(lake, connector, stream, Ask(settings, day, now, meter=money.meter(lake, connector, settings)))
-    paid = _paid_for(lake, connector, stream, ask)
-    ask = without(ask, {row.subject for row in paid})
-    parts = in_markets(lake, connector, stream, ask) if stream.asks == "account" or subjects(ask) else []
-    rows = [row for part in parts for row in fetch(connector, stream, part)]
+    paid, parts = _unpaid(lake, connector, stream, ask)
+    asked = [part for part in parts if stream.asks == "account" or subjects(part)]
+    rows = [row for part in asked for row in fetch(connector, stream, part)]
     if _is_listing(stream) and any(r.status is Status.FAILED and r.url is None for r in rows):
         rows += _unread(lake, connector, stream, ask, rows)
     return keep(lake, connector, stream, day, [*paid, *rows], ask.meter)
@@ -95,12 +94,20 @@ def _is_listing(stream: Stream) -> bool:
     return stream.asks == "account" and not stream.is_segmented
 
 
-def _paid_for(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:
+def _unpaid(lake: Lake, connector: Connector, stream: Stream, ask: Ask) -> tuple[list[Raw], list[Ask]]:
+    """What an earlier run of the day has read and would cost money again; and the question without it, in parts."""
+    parts = in_markets(lake, connector, stream, ask)
+    paid = _paid_for(lake, connector, stream, ask.day, parts)
+    answered = {row.subject for row in paid}
+    return paid, [without(part, answered) for part in parts]
+
+
+def _paid_for(lake: Lake, connector: Connector, stream: Stream, day: date, parts: Sequence[Ask]) -> list[Raw]:
     """What an earlier run of the same day has read well, where reading it again would cost money again."""
     if stream.usd is None or stream.asks == "account":
         return []
-    times = Counter(s for part in in_markets(lake, connector, stream, ask) for s in subjects(part))
-    earlier = lake.read_raw(connector.name, stream.name, ask.day) or []
+    times = Counter(s for part in parts for s in subjects(part))
+    earlier = lake.read_raw(connector.name, stream.name, day) or []
     well = [row for row in earlier if row.status is not Status.FAILED and row.subject in times]
     answers = Counter(row.subject for row in well)
     return [row for row in well if answers[row.subject] >= times[row.subject]]
@@ -139,10 +146,10 @@ def without(ask: Ask, answered: set[str]) -> Ask:
     )
 
 
-def to_ask(lake: Lake, connector: Connector, stream: Stream, settings: Any, day: date) -> Ask:
-    """The question that a run of that day would put, without putting it (what is paid for already is left out)."""
+def to_ask(lake: Lake, connector: Connector, stream: Stream, settings: Any, day: date) -> list[Ask]:
+    """The questions that a run of that day would put, without putting them (what is paid for already is left out)."""
     ask = _with_subjects(lake, connector, stream, Ask(settings, day, datetime.now(UTC)))
-    return without(ask, {row.subject for row in _paid_for(lake, connector, stream, ask)})
+    return _unpaid(lake, connector, stream, ask)[1]
 
 
 def fetch(connector: Connector, stream: Stream, ask: Ask) -> list[Raw]:

@@ -178,7 +178,7 @@ def _search(app: Frame) -> None:
         query = Query(app.warehouse, page["chosen"])
         if value and each.label and typed == each.label(query, value):
             typed = ""
-        fitting = each.search(query, (typed or "")[:200])
+        fitting = each.offered(query, (typed or "")[:200])
         return _data(each, query, value, fitting) if fitting else dash.no_update  # what stands there may be just chosen
 
 
@@ -229,8 +229,7 @@ def _control(each: Filter, query: Query) -> Component:
     made: Component = dmc.Select(
         id={"type": "choice", "name": each.name},
         label=each.title,
-        description=each.hint or None,
-        data=_data(each, query, value, each.search(query, "") if each.search else each.options(query)),
+        data=_data(each, query, value, each.offered(query)),
         value=value,
         searchable=True,
         allowDeselect=False,

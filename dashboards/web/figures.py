@@ -51,4 +51,5 @@ def breaks(figure: go.Figure, found: Sequence[dict[str, object]]) -> go.Figure:
         "type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "fillcolor": SECOND, "opacity": 0.15,
         "line": {"width": 1, "color": SECOND}, "layer": "below",
     }  # fmt: skip
-    return figure.update_layout(shapes=[common | {"x0": row["first_day"], "x1": row["last_day"]} for row in found])
+    shades = [common | {"x0": row["first_day"], "x1": row["last_day"]} for row in found]
+    return figure.update_layout(shapes=[*figure.layout.shapes, *shades])

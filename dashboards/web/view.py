@@ -36,7 +36,10 @@ class Filter:
     options: Callable[[Query], Options] = lambda _: ()
     search: Callable[[Query, str], Options] | None = None
     label: Callable[[Query, str], str | None] | None = None
-    hint: str = ""
+
+    def offered(self, query: Query, typed: str = "") -> Options:
+        """What there is to choose from; where that is searched, what fits the words typed."""
+        return self.search(query, typed) if self.search else self.options(query)
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def choose(
             continue
         if wanted:
             complaints.append(f"There is no {each.title.lower()} “{shown(wanted)}” in the data; another one is shown.")
-        options = each.search(query, "") if each.search else each.options(query)
+        options = each.offered(query)
         if options:
             chosen[each.name] = options[0][0]
     return Query(warehouse, chosen, labels), complaints

@@ -73,10 +73,6 @@ class Warehouse:
                 opened.answers.popitem(last=False)
         return found
 
-    def has(self, table: str) -> bool:
-        """Whether the warehouse has a table: one made by an earlier version of Tallyrank may lack it."""
-        return bool(self.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = ? LIMIT 1", table))
-
     @property
     def published_at(self) -> datetime:
         """When the version in place was published (UTC)."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from dashboards.safe import shown
+from dashboards.safe import MOST
 from dashboards.words import counted
+from pipelines.changes import code
 from pipelines.defs.jobs import NEWS
 from pipelines.defs.resources import LakeResource
 from pipelines.defs.showing import failure
@@ -61,8 +62,8 @@ def told(taken: list[dropped.Taken]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A name from outside, in which Markdown sees nothing to do."""
-    return f"`{shown(text.replace('`', chr(39)).replace('|', '/'))}`"
+    """A name from outside in a cell of a table."""
+    return code(text.replace("|", "/"), MOST)
 
 
 @dg.job(
